@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A client: its thread, its life from accept to close, what it negotiated. */
+#ifndef NBDSRV_CONNECTION_H
+#define NBDSRV_CONNECTION_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "dispatch.h"
+#include "layer.h"
+#include "protocol.h"
+#include "transport.h"
+
+struct export;
+struct request;
+struct server;
+
+#define CONNECTION_MAX_CONTEXTS 16
+
+/* A metadata context that was negotiated. */
+struct metacontext {
+  uint32_t id;    /* on the wire; its place in the list plus one */
+  uint32_t index; /* for layers: 0 base:allocation, n the n-th of info.contexts */
+};
+
+/* What the handshake settles; STARTTLS resets all of it. */
+struct negotiated {
+  bool no_zeroes; /* client flag NBD_FLAG_NO_ZEROES */
+  bool structured, extended;
+  uint16_t transmission_flags; /* as told to the client */
+  bool block_size_known;       /* the client asked for NBD_INFO_BLOCK_SIZE */
+  unsigned context_count;
+  struct metacontext contexts[CONNECTION_MAX_CONTEXTS];
+};
+
+struct connection {
+  struct server *server;
+  uint32_t id; /* from 1, as in the log */
+  struct transport transport;
+  struct connection *next, **link; /* guarded by server->lock */
+
+  struct sockaddr_storage peer;
+  socklen_t peer_len;    /* 0: none */
+  int64_t uid, gid, pid; /* of a Unix peer, else -1 */
+
+  struct negotiated agreed;
+  struct export *export;   /* opened, or NULL */
+  struct nbdsrv_next *top; /* its outermost handle, or NULL */
+  char *export_name;       /* under which it was opened */
+
+  /* The connection's thread only. */
+  uint8_t *in; /* received bytes [in_start, in_end) wait to be understood */
+  size_t in_size, in_start, in_end;
+  struct request *batch, **batch_tail; /* replies made here, not yet queued */
+  struct job *handoff, **handoff_tail; /* for workers, at the end of the batch */
+  struct request *spare;               /* unused requests */
+
+  struct lane lane;                /* SERIALIZE_REQUESTS */
+  uint32_t cost_ns[NBD_CMD_COUNT]; /* what a call took of late; atomic, relaxed */
+  atomic_uint_fast64_t operation_id;
+
+  pthread_mutex_t lock; /* guards what follows */
+  pthread_cond_t changed;
+  struct request *replies, **replies_tail; /* to be sent */
+  struct request *returned;                /* sent: back to spare */
+  struct request *waiting, **waiting_tail; /* above the limit of requests on workers */
+  bool sending;                            /* somebody sends */
+  bool broken;                             /* sending failed: drop replies */
+  bool disconnect;                         /* a layer asked for the end */
+  unsigned working;                        /* requests on workers */
+  unsigned in_flight;                      /* requests taken and not yet sent */
+  uint64_t bytes;                          /* of buffers in flight */
+};
+
+/* The life of a connection, on its own thread: handshake, requests, end. */
+void connection_main(struct connection *conn);
+
+#endif

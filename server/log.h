@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Log lines and the text that goes with an error.
+ *
+ * The public nbdsrv_error (fmt, ...) has no argument that says whose error it
+ * is, so a thread-local names the call that runs: set around calls into layers,
+ * read here and nowhere else.
+ */
+#ifndef NBDSRV_LOG_H
+#define NBDSRV_LOG_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+
+#include "nbdsrv-plugin.h"
+
+struct connection;
+struct layer;
+
+enum log_target { LOG_TO_STDERR, LOG_TO_SYSLOG, LOG_TO_NULL };
+
+/* program: as argv[0] names it, "nbdsrv" or "nbdkit". Before any thread. */
+void log_setup(const char *program, bool verbose);
+void log_set_target(enum log_target target);
+bool log_is_verbose(void);
+
+/* Server's own messages: one line, no newline at the end. Any thread. */
+void log_error(const char *fmt, ...) NBDSRV_PRINTF(1, 2);
+void log_warning(const char *fmt, ...) NBDSRV_PRINTF(1, 2);
+void log_debug(const char *fmt, ...) NBDSRV_PRINTF(1, 2); /* under -v */
+/* The same about one client. */
+void log_connection_error(const struct connection *, const char *fmt, ...)
+    NBDSRV_PRINTF(2, 3);
+void log_connection_debug(const struct connection *, const char *fmt, ...)
+    NBDSRV_PRINTF(2, 3);
+
+#define LOG_TEXT_MAX 512
+
+/* The running call into a layer: what nbdsrv_error and nbdsrv_debug refer to.
+ * Either pointer may be NULL.  text holds the last nbdsrv_error of this call. */
+struct log_call {
+  struct connection *connection;
+  const struct layer *layer;
+  char text[LOG_TEXT_MAX];
+};
+
+/* Makes call the running one of this thread and empties its text; returns the
+ * one before, to be given back to log_call_leave. */
+struct log_call *log_call_enter(struct log_call *call);
+void log_call_leave(struct log_call *before);
+struct log_call *log_call_current(void);
+
+#endif

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The command line, understood: options.c fills it, everybody reads it. */
+#ifndef NBDSRV_OPTIONS_H
+#define NBDSRV_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "log.h"
+
+enum tls_mode { TLS_OFF, TLS_ON, TLS_REQUIRE };
+
+enum options_action {
+  ACTION_SERVE,
+  ACTION_HELP,
+  ACTION_VERSION,
+  ACTION_DUMP_CONFIG,
+  ACTION_DUMP_PLUGIN,
+  ACTION_LONG_OPTIONS,
+  ACTION_SHORT_OPTIONS,
+};
+
+struct debug_flag {
+  char *layer, *flag; /* -D LAYER.FLAG=N */
+  int value;
+  bool used;
+};
+
+struct options {
+  const char *program;        /* "nbdsrv" or "nbdkit", from argv[0] */
+  enum options_action action; /* what to do instead of serving, or ACTION_SERVE */
+
+  char **filters; /* names or paths, outermost first */
+  size_t filter_count;
+  const char *plugin; /* name or path, NULL: none given */
+  char **params;      /* what follows it: key=value or bare words */
+  size_t param_count;
+
+  bool foreground; /* -f */
+  bool verbose;    /* -v */
+  bool readonly;   /* -r */
+  bool single;     /* -s: one client on stdin and stdout */
+  bool exit_with_parent;
+  bool swap; /* mlockall */
+  bool print_uri;
+  bool oldstyle;                      /* -o */
+  bool no_structured, no_metacontext; /* --no-sr, --no-mc */
+  uint32_t mask_handshake;            /* handshake flags offered & this */
+  const char *pidfile;
+  const char *run; /* --run: a shell command */
+  const char *user, *group;
+  const char *selinux_label;
+  enum log_target log_target;
+  bool log_target_given;
+  unsigned threads;    /* -t: most requests of a connection on workers, from 1 */
+  uint64_t timeout_ns; /* for the handshake; 0: none */
+  bool keepalive;      /* TCP keepalive probes */
+
+  const char *export_name; /* -e: the default export's name, "" if not given */
+  bool tcp;                /* listen on TCP (the default without -U, --vsock, -s) */
+  const char *ipaddr;      /* -i, NULL: any */
+  const char *port;        /* -p, NULL: 10809 */
+  bool ipv4_only, ipv6_only;
+  const char *unixsocket;  /* -U, "-" already replaced by a private path */
+  bool unixsocket_private; /* remove it and its directory at the end */
+  bool vsock;
+
+  enum tls_mode tls;
+  const char *tls_certificates; /* directory, NULL: the default ones */
+  const char *tls_psk;          /* file */
+  const char *tls_priority;     /* GnuTLS priority string */
+  bool tls_verify_peer;
+
+  struct debug_flag *debug_flags;
+  size_t debug_flag_count;
+};
+
+/* Fills *options or prints one line that says what is wrong.  0 or EINVAL. */
+int options_parse(int argc, char **argv, struct options *options);
+void options_free(struct options *options);
+
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The server: everything that all connections share. */
+#ifndef NBDSRV_SERVER_H
+#define NBDSRV_SERVER_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "export.h"
+#include "options.h"
+#include "workers.h"
+
+struct connection;
+struct tls_context;
+
+struct server {
+  const struct options *options;
+  struct export *exports;
+  struct workers *workers;
+  struct tls_context *tls; /* NULL: no TLS */
+
+  atomic_bool quitting; /* set once: new requests get ESHUTDOWN */
+  int quit_fd;          /* eventfd, readable once the server is quitting */
+
+  pthread_mutex_t lock; /* guards what follows */
+  pthread_cond_t gone;  /* a connection has ended */
+  struct connection *connections;
+  unsigned connection_count;
+  uint32_t last_id;
+};
+
+int server_init(struct server *server, const struct options *options);
+void server_destroy(struct server *server);
+
+/* Serves one accepted client on a thread of its own; owns the descriptors from
+ * here on (fd_out is fd_in but for stdin and stdout). 0 or an errno value, logged. */
+int server_start_connection(struct server *server, int fd_in, int fd_out);
+
+/* Starts quitting: async-signal-safe.  Requests in flight finish, later ones get
+ * ESHUTDOWN, connections are closed after them. */
+void server_quit(struct server *server);
+
+/* Waits for all connections to end; after a few seconds cuts those that stall. */
+void server_wait_connections(struct server *server);
+
+/* The process-wide server, for nbdsrv_shutdown and signal handlers. */
+extern struct server *server_running;
+
+#endif

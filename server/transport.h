@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Bytes to and from a client: a plain socket or pipe pair here, TLS in tls.c.
+ *
+ * Receiving is done by the connection's thread alone, sending by one thread at a
+ * time (the handshake, later whoever holds conn->sending).
+ */
+#ifndef NBDSRV_TRANSPORT_H
+#define NBDSRV_TRANSPORT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+struct tls_session;
+
+struct transport {
+  int fd_in, fd_out; /* the same but for stdin and stdout */
+  bool is_socket;
+  struct tls_session *tls; /* NULL: plain */
+};
+
+void transport_init(struct transport *t, int fd_in, int fd_out);
+void transport_close(struct transport *t);
+
+/* Results: bytes > 0; 0 at the end of the stream; -errno: -EAGAIN under nowait,
+ * -ETIMEDOUT after the time set by transport_set_timeout, else the connection is
+ * lost. */
+ssize_t transport_recv(struct transport *t, void *buf, size_t len, bool nowait);
+ssize_t transport_recvv(struct transport *t, const struct iovec *iov, int count);
+/* more: what follows comes at once (MSG_MORE). */
+ssize_t transport_sendv(struct transport *t, const struct iovec *iov, int count,
+                        bool nowait, bool more);
+/* From a file without passing through user space; plain sockets only. */
+ssize_t transport_send_file(struct transport *t, int fd, uint64_t offset, size_t len,
+                            bool nowait);
+
+/* A receive that brings nothing for that long ends with -ETIMEDOUT. 0: never. */
+void transport_set_timeout(struct transport *t, uint64_t ns);
+/* Blocks until there is something to receive, without a limit of time.
+ * 0 or an errno value. */
+int transport_wait(struct transport *t);
+
+/* Wakes whoever blocks in a receive: what the client sent already is still read,
+ * then comes the end of the stream. Any thread. */
+void transport_stop_receiving(struct transport *t);
+/* Wakes whoever blocks in anything; both ways are dead after it.  Any thread. */
+void transport_cut(struct transport *t);
+/* No more bytes will be sent (TLS: close_notify). */
+void transport_finish(struct transport *t);
+
+/* All of it or an errno value: for the handshake. */
+int transport_recv_all(struct transport *t, void *buf, size_t len);
+int transport_send_all(struct transport *t, const void *buf, size_t len);
+
+#endif
