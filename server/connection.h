@@ -13,6 +13,7 @@
 #include "layer.h"
 #include "protocol.h"
 #include "transport.h"
+#include "workers.h"
 
 struct export;
 struct request;
@@ -54,25 +55,35 @@ struct connection {
   /* The connection's thread only. */
   uint8_t *in; /* received bytes [in_start, in_end) wait to be understood */
   size_t in_size, in_start, in_end;
+  uint64_t skip; /* bytes of a refused payload still to be dropped */
   struct request *batch, **batch_tail; /* replies made here, not yet queued */
-  struct job *handoff, **handoff_tail; /* for workers, at the end of the batch */
-  struct request *spare;               /* unused requests */
+  unsigned batch_count;
+  uint64_t batch_bytes;
+  struct request *handoff, **handoff_tail; /* for workers, at the end of the batch */
+  struct request *spare;                   /* unused requests */
+  uint64_t spare_bytes;                    /* of buffers that they keep */
+  unsigned taken;                          /* requests begun, wraps */
+  uint64_t bytes_taken;                    /* and the bytes of their data */
+  uint64_t bytes_bound; /* bytes_taken may come this far before looking at bytes_done */
 
-  struct lane lane;                /* SERIALIZE_REQUESTS */
-  uint32_t cost_ns[NBD_CMD_COUNT]; /* what a call took of late; atomic, relaxed */
-  atomic_uint_fast64_t operation_id;
+  /* Any thread. */
+  atomic_uint cost_ns[NBD_CMD_COUNT]; /* what a blocking call took of late */
+  atomic_uint_fast64_t operation_id;  /* of the last operation that hooks saw */
+  atomic_uint done;                   /* requests ended, wraps; written under lock */
+  atomic_bool disconnect;             /* a layer asked for the end */
 
-  pthread_mutex_t lock; /* guards what follows */
-  pthread_cond_t changed;
+  pthread_mutex_t lock;   /* guards what follows */
+  pthread_cond_t changed; /* done or working changed while conn's thread waits */
+  bool thread_waits;
   struct request *replies, **replies_tail; /* to be sent */
-  struct request *returned;                /* sent: back to spare */
+  struct request *returned;                /* ended: back to spare */
   struct request *waiting, **waiting_tail; /* above the limit of requests on workers */
-  bool sending;                            /* somebody sends */
+  bool sending;                            /* somebody sends: a thread or send_job */
   bool broken;                             /* sending failed: drop replies */
-  bool disconnect;                         /* a layer asked for the end */
   unsigned working;                        /* requests on workers */
-  unsigned in_flight;                      /* requests taken and not yet sent */
-  uint64_t bytes;                          /* of buffers in flight */
+  uint64_t bytes_done;                     /* of bytes_taken */
+
+  struct job send_job; /* goes on sending where a thread may not block */
 };
 
 /* The life of a connection, on its own thread: handshake, requests, end. */

@@ -31,7 +31,10 @@ struct layer {
 
 /* How an operation goes from one layer handle down. */
 struct path {
-  struct nbdsrv_next *end; /* whose data call, lend or submit is asked; NULL: emulate */
+  struct nbdsrv_next *end; /* whose call is asked; NULL: nothing is open there */
+  bool native;             /* end has the operation; else it is emulated at end */
+  bool is_inline, nowait;  /* end never blocks in it; end obeys NBDSRV_FLAG_NOWAIT */
+  bool fua;                /* end obeys NBDSRV_FLAG_FUA */
   unsigned hook_count;
   struct nbdsrv_next *hooks[LAYER_MAX_HOOKS]; /* outermost first */
 };
@@ -63,21 +66,63 @@ int layer_open(struct layer *top, struct connection *connection,
                const struct nbdsrv_client *client, struct nbdsrv_next **handle);
 void layer_close(struct nbdsrv_next *handle);
 
-/* Data calls from a handle down: hooks, then the layer that wants it.  They may
- * block unless NBDSRV_FLAG_NOWAIT is among the flags and layer_nowait says yes. */
-int layer_read(struct nbdsrv_next *, void *buf, uint64_t len, uint64_t off,
-               uint32_t flags);
-int layer_write(struct nbdsrv_next *, const void *buf, uint64_t len, uint64_t off,
-                uint32_t flags);
-int layer_flush(struct nbdsrv_next *, uint32_t flags);
-int layer_trim(struct nbdsrv_next *, uint64_t len, uint64_t off, uint32_t flags);
-int layer_zero(struct nbdsrv_next *, uint64_t len, uint64_t off, uint32_t flags);
-int layer_cache(struct nbdsrv_next *, uint64_t len, uint64_t off, uint32_t flags);
-int layer_extents(struct nbdsrv_next *, uint64_t len, uint64_t off, uint32_t flags,
-                  struct nbdsrv_extents *extents);
-/* EAGAIN: nothing can be lent, use layer_read.  layer_lend_done after it is sent. */
-int layer_lend(struct nbdsrv_next *, uint64_t len, uint64_t off,
-               struct nbdsrv_loan *loan);
-void layer_lend_done(struct nbdsrv_next *, struct nbdsrv_loan *loan);
+/* One operation on its way through a stack:
+ *
+ *   error = layer_begin (&call, ...);            before () hooks
+ *   if (!error)
+ *     error = layer_perform (&call, buf, extents, nowait);   or lend, or submit
+ *   error = layer_finish (&call, error);         after () hooks
+ *
+ * layer_perform may be asked again after EAGAIN, on another thread too. */
+struct layer_call {
+  const struct path *path;
+  struct nbdsrv_op op;
+  unsigned entered; /* hooks whose before () was called */
+  struct layer_place {
+    uint32_t flags;
+    uint64_t length, offset;
+  } places[LAYER_MAX_HOOKS]; /* what each before () left */
+};
+
+int layer_begin(struct layer_call *call, struct nbdsrv_next *handle, unsigned command,
+                uint32_t flags, uint64_t len, uint64_t off, const void *data);
+int layer_finish(struct layer_call *call, int error);
+
+/* buf: read's destination (write's payload was given to layer_begin); extents: for
+ * block status.  EAGAIN, under nowait only: it would have to block. */
+int layer_perform(struct layer_call *call, void *buf, struct nbdsrv_extents *extents,
+                  bool nowait);
+
+/* A read without a copy.  EAGAIN: not this one, perform it.  Never blocks. */
+int layer_lend(struct layer_call *call, struct nbdsrv_loan *loan);
+/* Gives a loan back; path is that of the call that got it. Any thread. */
+void layer_lend_done(const struct path *path, struct nbdsrv_loan *loan);
+
+/* Asynchronous: the request as the plugin sees it, and who is told. */
+struct layer_async {
+  struct nbdsrv_request request; /* first: nbdsrv_complete finds the rest by it */
+  void (*done)(struct layer_async *async, int error, const char *text);
+  char text[128]; /* room for whoever waits */
+};
+
+void layer_async_prepare(struct layer_async *async, const struct nbdsrv_op *op,
+                         void *buf, struct nbdsrv_extents *extents);
+
+/* True if perform would only wait for a submit (). */
+bool layer_is_async(const struct layer_call *call);
+/* async->done set. 0: done () is or will be called; else an errno value. */
+int layer_submit(struct layer_call *call, void *buf, struct nbdsrv_extents *extents,
+                 struct layer_async *async);
+
+/* begin, perform and finish in one, blocking; nbdsrv_next_* are these. */
+int layer_do(struct nbdsrv_next *handle, unsigned command, uint32_t flags, uint64_t len,
+             uint64_t off, void *buf, struct nbdsrv_extents *extents);
+
+/* The path of an operation from the top of a connection's stack. */
+static inline const struct path *
+layer_path(const struct nbdsrv_next *handle, unsigned command)
+{
+  return &handle->paths[command];
+}
 
 #endif

@@ -6,6 +6,7 @@
 #define NBDSRV_REPLY_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct connection;
 struct request;
@@ -13,14 +14,25 @@ struct request;
 /* The error number that stands for an errno value on the wire. */
 unsigned reply_wire_error(int error);
 
-/* Makes the reply of a finished request and queues it on this thread's batch
- * (reply_add, the connection's thread only) or on the connection (reply_post, any
- * thread, sends at once if nobody else does). */
-void reply_add(struct request *request);
-void reply_post(struct request *request);
+/* The bytes of the reply of a finished request, into its iov. Any thread. */
+void reply_build(struct request *request);
 
-/* Sends what reply_add gathered and what others posted meanwhile.  May block. On
- * the connection's thread. */
+/* Makes the reply of a finished request and adds it to this batch.  Sends nothing.
+ * The connection's thread. */
+void reply_add(struct request *request);
+/* Sends the batch and what others posted meanwhile.  May block.  The connection's
+ * thread. */
 void reply_flush(struct connection *conn);
+
+/* Makes the reply of a finished request and sends it, unless somebody sends already
+ * and will send it too.  may_block: else what the socket does not take at once is
+ * left to a worker.  Any thread. */
+void reply_post(struct request *request, bool may_block);
+
+/* Waits until at most that many requests and bytes are in flight. The connection's
+ * thread, after reply_flush and dispatch_flush. */
+void reply_wait(struct connection *conn, unsigned requests, uint64_t bytes);
+/* How many of conn->bytes_taken are done with. */
+uint64_t reply_bytes_done(struct connection *conn);
 
 #endif

@@ -41,8 +41,9 @@ int server_start_connection(struct server *server, int fd_in, int fd_out);
  * ESHUTDOWN, connections are closed after them. */
 void server_quit(struct server *server);
 
-/* Waits for all connections to end; after a few seconds cuts those that stall. */
-void server_wait_connections(struct server *server);
+/* Waits for all connections to end; after a few seconds cuts those that stall.  False:
+ * some are stuck in a plugin even so, and what they use may not be freed. */
+bool server_wait_connections(struct server *server);
 
 /* The process-wide server, for nbdsrv_shutdown and signal handlers. */
 extern struct server *server_running;

@@ -18,10 +18,12 @@ struct tls_session;
 struct transport {
   int fd_in, fd_out; /* the same but for stdin and stdout */
   bool is_socket;
+  int wake_fd;    /* readable when the server ends; for pipes, which know no shutdown */
+  int timeout_ms; /* 0: none; for pipes */
   struct tls_session *tls; /* NULL: plain */
 };
 
-void transport_init(struct transport *t, int fd_in, int fd_out);
+void transport_init(struct transport *t, int fd_in, int fd_out, int wake_fd);
 void transport_close(struct transport *t);
 
 /* Results: bytes > 0; 0 at the end of the stream; -errno: -EAGAIN under nowait,
@@ -32,9 +34,8 @@ ssize_t transport_recvv(struct transport *t, const struct iovec *iov, int count)
 /* more: what follows comes at once (MSG_MORE). */
 ssize_t transport_sendv(struct transport *t, const struct iovec *iov, int count,
                         bool nowait, bool more);
-/* From a file without passing through user space; plain sockets only. */
-ssize_t transport_send_file(struct transport *t, int fd, uint64_t offset, size_t len,
-                            bool nowait);
+/* From a file without passing through user space.  Blocks; plain sockets only. */
+ssize_t transport_send_file(struct transport *t, int fd, uint64_t offset, size_t len);
 
 /* A receive that brings nothing for that long ends with -ETIMEDOUT. 0: never. */
 void transport_set_timeout(struct transport *t, uint64_t ns);

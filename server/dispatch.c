@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Where a checked request runs.
+ * Gets requests from request.c; runs them on the connection's thread where that
+ * delays nobody, gathers the others for the workers, or submits them; finished
+ * ones go to reply.c.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "connection.h"
+#include "dispatch.h"
+#include "export.h"
+#include "log.h"
+#include "reply.h"
+#include "request.h"
+#include "server.h"
+
+/* A call that takes less than this is not worth waking another thread for. */
+#define CHEAP_NS 20000u
+/* A call that takes less than this is not worth it for a client that waits. */
+#define LONE_NS 200000u
+/* After a call of that length the answers before it have waited long enough. */
+#define SLOW_NS 100000u
+/* What an operation is thought to take before it was ever measured. */
+#define UNKNOWN_NS 1000000u
+
+/* -------------------------------------------------------------------- lanes */
+
+void
+lane_init(struct lane *lane)
+{
+  pthread_mutex_init(&lane->lock, NULL);
+  pthread_cond_init(&lane->moved, NULL);
+  lane->next_ticket = lane->serving = 0;
+}
+
+void
+lane_destroy(struct lane *lane)
+{
+  pthread_cond_destroy(&lane->moved);
+  pthread_mutex_destroy(&lane->lock);
+}
+
+void
+lane_enter(struct lane *lane)
+{
+  unsigned ticket;
+
+  pthread_mutex_lock(&lane->lock);
+  ticket = lane->next_ticket++;
+  while (ticket != lane->serving)
+    pthread_cond_wait(&lane->moved, &lane->lock);
+  pthread_mutex_unlock(&lane->lock);
+}
+
+void
+lane_leave(struct lane *lane)
+{
+  pthread_mutex_lock(&lane->lock);
+  lane->serving++;
+  if (lane->serving != lane->next_ticket)
+    pthread_cond_broadcast(&lane->moved);
+  pthread_mutex_unlock(&lane->lock);
+}
+
+/* ------------------------------------------------------------------ measuring */
+
+static uint64_t
+now_ns(void)
+{
+  struct timespec ts;
+
+  clock_gettime(CLOCK_MONOTONIC, &ts);
+  return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+void
+dispatch_init(struct connection *conn)
+{
+  for (unsigned i = 0; i < NBD_CMD_COUNT; i++)
+    atomic_init(&conn->cost_ns[i], UNKNOWN_NS);
+}
+
+/* Rises at once and falls slowly: a wrong guess of "cheap" delays the client's other
+ * requests, a wrong guess of "dear" costs one wake-up. */
+static void
+learn_cost(struct connection *conn, unsigned command, uint64_t ns)
+{
+  uint64_t old = atomic_load_explicit(&conn->cost_ns[command], memory_order_relaxed);
+
+  if (ns > UINT32_MAX)
+    ns = UINT32_MAX;
+  if (ns < old)
+    ns = old - (old - ns) / 4;
+  atomic_store_explicit(&conn->cost_ns[command], (unsigned)ns, memory_order_relaxed);
+}
+
+/* ----------------------------------------------------------- on a worker thread */
+
+static void worker_run(struct job *job);
+
+/* The next request that waits for its turn among the connection's on workers. */
+static struct request *
+next_waiting(struct connection *conn)
+{
+  struct request *request;
+
+  pthread_mutex_lock(&conn->lock);
+  request = conn->waiting;
+  if (request) {
+    conn->waiting = request->next;
+    if (!conn->waiting)
+      conn->waiting_tail = &conn->waiting;
+  } else
+    conn->working--;
+  pthread_mutex_unlock(&conn->lock);
+  return request;
+}
+
+static void
+worker_run(struct job *job)
+{
+  struct request *request =
+      (struct request *)((char *)job - offsetof(struct request, job));
+  struct connection *conn = request->conn;
+  struct log_call call = {.connection = conn}, *before = log_call_enter(&call);
+
+  while (request) {
+    struct request *next;
+    uint64_t start = now_ns();
+
+    request_run(request, false);
+    learn_cost(conn, request->command, now_ns() - start);
+    /* Before the answer leaves: after it the connection may be gone. */
+    next = next_waiting(conn);
+    reply_post(request, true);
+    request = next;
+  }
+  log_call_leave(before);
+}
+
+void
+dispatch_flush(struct connection *conn)
+{
+  unsigned most = conn->server->options->threads;
+  struct job *first = NULL, **last = &first;
+
+  if (!conn->handoff)
+    return;
+  pthread_mutex_lock(&conn->lock);
+  while (conn->handoff && conn->working < most) {
+    struct request *request = conn->handoff;
+    conn->handoff = request->next;
+    *last = &request->job;
+    last = &request->job.next;
+    conn->working++;
+  }
+  *last = NULL;
+  if (conn->handoff) {
+    *conn->waiting_tail = conn->handoff;
+    conn->waiting_tail = conn->handoff_tail;
+    conn->handoff = NULL;
+  }
+  conn->handoff_tail = &conn->handoff;
+  pthread_mutex_unlock(&conn->lock);
+  workers_submit(conn->server->workers, first);
+}
+
+/* --------------------------------------------------- on the connection's thread */
+
+/* A payload in the receive buffer does not outlive the batch. */
+static bool
+own_data(struct request *request)
+{
+  if (request->command != NBD_CMD_WRITE || request->data == request->room)
+    return true;
+  if (!request_make_room(request, request->length))
+    return false;
+  memcpy(request->room, request->data, request->length);
+  request->data = request->room;
+  request->call.op.data = request->data;
+  return true;
+}
+
+static void
+hand_off(struct connection *conn, struct request *request)
+{
+  if (!own_data(request)) {
+    request_finish(request, ENOMEM, NULL);
+    reply_add(request);
+    return;
+  }
+  request->job.run = worker_run;
+  request->next = NULL;
+  *conn->handoff_tail = request;
+  conn->handoff_tail = &request->next;
+}
+
+static void
+async_done(struct layer_async *async, int error, const char *text)
+{
+  struct request *request =
+      (struct request *)((char *)async - offsetof(struct request, async));
+  struct log_call call = {.connection = request->conn};
+  struct log_call *before = log_call_enter(&call);
+
+  request_finish(request, error, text);
+  reply_post(request, false);
+  log_call_leave(before);
+}
+
+/* What a submit () needs beforehand.  0 or an errno value. */
+static int
+prepare_submit(struct request *request)
+{
+  bool is_read = request->command == NBD_CMD_READ;
+
+  if (!own_data(request) || (is_read && !request_make_room(request, request->length)))
+    return ENOMEM;
+  if (is_read) {
+    request->loan.count = 1;
+    request->loan.iov[0] = (struct iovec){request->room, request->length};
+  }
+  request->async.done = async_done;
+  return 0;
+}
+
+/* Gives a request to a layer that completes it later.  False: it is not made for
+ * that.  Block status is one operation a context, and waits on a worker. */
+static bool
+submit(struct request *request)
+{
+  int error;
+
+  if (request->command == NBD_CMD_BLOCK_STATUS)
+    return false;
+  error = request_begin(request);
+  if (!error && !layer_is_async(&request->call))
+    return false;
+  if (!error)
+    error = prepare_submit(request);
+  if (!error)
+    error = layer_submit(&request->call, request->room, NULL, &request->async);
+  if (error) { /* it was not taken */
+    request_finish(request, error, NULL);
+    reply_add(request);
+  }
+  return true;
+}
+
+/* Runs it here and now, whatever it takes. */
+static void
+run_here(struct connection *conn, struct request *request, struct lane *lane)
+{
+  unsigned cost =
+      atomic_load_explicit(&conn->cost_ns[request->command], memory_order_relaxed);
+  uint64_t start, took;
+
+  if (conn->batch_count > 0 && cost >= SLOW_NS) /* answers need not wait for this */
+    reply_flush(conn);
+  start = now_ns();
+  if (lane)
+    lane_enter(lane);
+  request_run(request, false);
+  if (lane)
+    lane_leave(lane);
+  took = now_ns() - start;
+  learn_cost(conn, request->command, took);
+  reply_add(request);
+  if (took >= SLOW_NS)
+    reply_flush(conn);
+}
+
+static void
+dispatch_parallel(struct connection *conn, struct request *request, bool lone)
+{
+  const struct path *path = layer_path(conn->top, request->command);
+  unsigned cost;
+
+  if ((path->is_inline || path->nowait) && request_run(request, true) == 0) {
+    reply_add(request);
+    return;
+  }
+  if (path->end && path->end->layer->ops->submit && submit(request))
+    return;
+  cost = atomic_load_explicit(&conn->cost_ns[request->command], memory_order_relaxed);
+  if (cost < CHEAP_NS || (lone && cost < LONE_NS))
+    run_here(conn, request, NULL);
+  else
+    hand_off(conn, request);
+}
+
+void
+dispatch(struct connection *conn, struct request *request, bool lone)
+{
+  switch (conn->export->threads) {
+  case NBDSRV_THREADS_PARALLEL:
+    dispatch_parallel(conn, request, lone);
+    break;
+  case NBDSRV_THREADS_SERIALIZE_REQUESTS:
+  case NBDSRV_THREADS_SERIALIZE_CONNECTIONS: /* the lane is held since open */
+    run_here(conn, request, NULL);
+    break;
+  default:
+    run_here(conn, request, &conn->export->lane);
+  }
+}

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The layer call of one request.
+ * Gets checked requests from dispatch.c, on whichever thread it chose; leaves the
+ * result in the request for reply.c.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "connection.h"
+#include "log.h"
+#include "request.h"
+
+/* Reads smaller than this are not worth a look for holes. */
+#define SPARSE_LEAST (64u * 1024)
+
+/* A read's answer as one part. */
+static void
+one_part(struct request *request, void *base)
+{
+  request->loan.count = 1;
+  request->loan.iov[0] = (struct iovec){base, request->length};
+}
+
+/* Turns extents into parts, holes without memory.  False: all data, or too
+ * fragmented to pay. */
+static bool
+parts_from_extents(struct request *request, const struct nbdsrv_extents *extents)
+{
+  struct nbdsrv_loan *loan = &request->loan;
+  uint64_t done = 0;
+  bool holes = false;
+
+  loan->count = 0;
+  for (size_t i = 0; i < extents->count && done < request->length; i++) {
+    uint64_t len = extents->list[i].length;
+    bool zero = (extents->list[i].type & NBDSRV_EXTENT_ZERO) != 0;
+
+    if (len > request->length - done)
+      len = request->length - done;
+    if (loan->count == NBDSRV_LOAN_MAX)
+      return false;
+    loan->iov[loan->count++] = (struct iovec){zero ? NULL : request->room + done, len};
+    holes = holes || zero;
+    done += len;
+  }
+  if (done < request->length) { /* the layer stopped early: the rest is data */
+    if (loan->count == NBDSRV_LOAN_MAX)
+      return false;
+    loan->iov[loan->count++] =
+        (struct iovec){request->room + done, request->length - done};
+  }
+  return holes;
+}
+
+static int
+read_parts(struct request *request, bool nowait)
+{
+  struct nbdsrv_next *top = request->conn->top;
+  uint32_t flags = request->flags | (nowait ? NBDSRV_FLAG_NOWAIT : 0);
+  uint64_t done = 0;
+  int error = 0;
+
+  for (uint32_t i = 0; i < request->loan.count && !error; i++) {
+    const struct iovec *part = &request->loan.iov[i];
+    if (part->iov_base)
+      error = layer_do(top, NBD_CMD_READ, flags, part->iov_len, request->offset + done,
+                       part->iov_base, NULL);
+    done += part->iov_len;
+  }
+  return error;
+}
+
+/* A large read that meets holes: reads only the data between them.  ENOENT: there
+ * are none, or it does not pay. */
+static int
+read_sparse(struct request *request, bool nowait)
+{
+  struct connection *conn = request->conn;
+  struct nbdsrv_extents extents = {0};
+  int error;
+
+  if (!conn->agreed.structured || (request->wire_flags & NBD_CMD_FLAG_DF) ||
+      request->length < SPARSE_LEAST || !(conn->top->info.can & NBDSRV_CAN_SPARSE) ||
+      layer_path(conn->top, NBD_CMD_READ)->hook_count > 0)
+    return ENOENT;
+  extents_begin(&extents, request->length, request->offset, 0, false);
+  error = layer_do(conn->top, NBD_CMD_BLOCK_STATUS, nowait ? NBDSRV_FLAG_NOWAIT : 0,
+                   request->length, request->offset, NULL, &extents);
+  if (!error)
+    error =
+        parts_from_extents(request, &extents) ? read_parts(request, nowait) : ENOENT;
+  else if (error != EAGAIN)
+    error = ENOENT; /* it may still be readable */
+  extents_release(&extents);
+  return error;
+}
+
+static int
+run_read(struct request *request, bool nowait)
+{
+  int error = layer_lend(&request->call, &request->loan);
+
+  if (error != EAGAIN) {
+    request->lent = error == 0;
+    return error;
+  }
+  if (!request_make_room(request, request->length))
+    return ENOMEM;
+  error = read_sparse(request, nowait);
+  if (error != ENOENT)
+    return error;
+  one_part(request, request->room);
+  return layer_perform(&request->call, request->room, NULL, nowait);
+}
+
+/* The protocol wants at least one extent, from where the question began. */
+static int
+check_extents(const struct request *request, const struct nbdsrv_extents *extents)
+{
+  if (extents->count > 0)
+    return 0;
+  nbdsrv_error("%s: no extents at offset %llu", request->conn->top->layer->ops->name,
+               (unsigned long long)request->offset);
+  return EIO;
+}
+
+static int
+run_status(struct request *request, bool nowait)
+{
+  struct connection *conn = request->conn;
+  uint32_t flags = request->flags | (nowait ? NBDSRV_FLAG_NOWAIT : 0);
+  int error = 0;
+
+  if (!request->extents)
+    request->extents = calloc(CONNECTION_MAX_CONTEXTS, sizeof *request->extents);
+  if (!request->extents)
+    return ENOMEM;
+  for (unsigned i = 0; i < conn->agreed.context_count && !error; i++) {
+    struct nbdsrv_extents *extents = &request->extents[i];
+
+    if (!(request->contexts & (1u << i)))
+      continue;
+    extents_begin(extents, request->length, request->offset,
+                  conn->agreed.contexts[i].index,
+                  (request->wire_flags & NBD_CMD_FLAG_REQ_ONE) != 0);
+    error = layer_do(conn->top, NBD_CMD_BLOCK_STATUS, flags, request->length,
+                     request->offset, NULL, extents);
+    if (!error)
+      error = check_extents(request, extents);
+  }
+  return error;
+}
+
+void
+request_finish(struct request *request, int error, const char *text)
+{
+  struct log_call *call = log_call_current();
+
+  if (request->begun)
+    error = layer_finish(&request->call, error);
+  request->begun = false;
+  request->error = error;
+  if (error && !text && call->text[0] != '\0')
+    text = call->text;
+  if (error && text)
+    request->text = strdup(text); /* NULL: an error without a sentence */
+  call->text[0] = '\0';
+}
+
+int
+request_begin(struct request *request)
+{
+  if (request->begun)
+    return 0;
+  request->begun = true;
+  return layer_begin(&request->call, request->conn->top, request->command,
+                     request->flags, request->length, request->offset, request->data);
+}
+
+int
+request_run(struct request *request, bool nowait)
+{
+  int error;
+
+  if (request->command == NBD_CMD_BLOCK_STATUS) {
+    /* One operation a context: it does not outlive this call, so hooks that saw it
+     * once cannot be spared a second time after EAGAIN. */
+    if (nowait && layer_path(request->conn->top, NBD_CMD_BLOCK_STATUS)->hook_count > 0)
+      return EAGAIN;
+    error = run_status(request, nowait);
+  } else {
+    error = request_begin(request);
+    if (!error)
+      error = request->command == NBD_CMD_READ
+                  ? run_read(request, nowait)
+                  : layer_perform(&request->call, NULL, NULL, nowait);
+  }
+  if (error == EAGAIN && nowait)
+    return EAGAIN;
+  request_finish(request, error, NULL);
+  return 0;
+}
