@@ -67,6 +67,7 @@ connection_free(struct connection *conn)
   pthread_cond_destroy(&conn->changed);
   pthread_mutex_destroy(&conn->lock);
   free(conn->in);
+  free(conn->context_name);
   free(conn);
 }
 
@@ -132,6 +133,8 @@ connection_thread(void *arg)
   connection_main(conn);
   delist(conn);
   connection_free(conn);
+  if (server->options->single)
+    server_quit(server);
   count_down(server);
   return NULL;
 }

@@ -29,7 +29,6 @@ struct metacontext {
 
 /* What the handshake settles; STARTTLS resets all of it. */
 struct negotiated {
-  bool no_zeroes; /* client flag NBD_FLAG_NO_ZEROES */
   bool structured, extended;
   uint16_t transmission_flags; /* as told to the client */
   bool block_size_known;       /* the client asked for NBD_INFO_BLOCK_SIZE */
@@ -47,7 +46,10 @@ struct connection {
   socklen_t peer_len;    /* 0: none */
   int64_t uid, gid, pid; /* of a Unix peer, else -1 */
 
+  bool no_zeroes;       /* the client agreed to NBD_FLAG_NO_ZEROES */
+  uint64_t deadline_ns; /* of the handshake, CLOCK_MONOTONIC; 0: none */
   struct negotiated agreed;
+  char *context_name;      /* the export that agreed.contexts are for */
   struct export *export;   /* opened, or NULL */
   struct nbdsrv_next *top; /* its outermost handle, or NULL */
   char *export_name;       /* under which it was opened */

@@ -22,6 +22,9 @@ struct export
 /* The export that serves name, or NULL. */
 struct export *export_find(struct export *exports, const char *name);
 
+/* What the stack lists, under the lane that its thread model asks for (open.c). */
+int export_list(struct export *export, struct nbdsrv_exports *exports);
+
 /* A growing list of names, for NBD_OPT_LIST; public functions in exports.c. */
 struct nbdsrv_exports {
   struct layer *layer; /* whose list () runs: nbdsrv_next_list goes below it */

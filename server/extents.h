@@ -10,7 +10,7 @@
 #include "nbdsrv-filter.h"
 
 struct extent {
-  uint64_t length;
+  uint64_t offset, length;
   uint32_t type;
 };
 

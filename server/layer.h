@@ -24,6 +24,7 @@ struct layer {
   const struct nbdsrv_plugin *ops; /* &module->ops */
   void *inst;
   struct layer *below; /* NULL: this is the plugin */
+  bool *param_seen;    /* params.c: which entries of the table were given */
   bool is_ready;       /* ready () succeeded: stop () is owed */
 };
 

@@ -28,7 +28,7 @@ server_init(struct server *server, const struct options *options)
 {
   pthread_condattr_t attr;
 
-  *server = (struct server){.options = options};
+  server->options = options;
   server->quit_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (server->quit_fd == -1) {
     log_error("eventfd: %s", strerror(errno));

@@ -30,6 +30,7 @@ struct server {
   uint32_t last_id;
 };
 
+/* exports and tls are set by the caller. */
 int server_init(struct server *server, const struct options *options);
 void server_destroy(struct server *server);
 

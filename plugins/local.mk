@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# A plugin is a line in plugin_LTLIBRARIES and one that names its sources.
+module_ldflags = $(AM_LDFLAGS) -module -avoid-version -shared -rpath $(plugindir)
+AM_LIBTOOLFLAGS = --silent
+
+plugin_LTLIBRARIES += \
+	nbdsrv-file-plugin.la \
+	nbdsrv-memory-plugin.la \
+	nbdsrv-null-plugin.la
+
+nbdsrv_file_plugin_la_SOURCES = plugins/file/file.c plugins/file/data.c plugins/file/file.h
+nbdsrv_file_plugin_la_LDFLAGS = $(module_ldflags)
+nbdsrv_memory_plugin_la_SOURCES = plugins/memory/memory.c plugins/memory/store.c \
+	plugins/memory/store.h
+nbdsrv_memory_plugin_la_LDFLAGS = $(module_ldflags)
+nbdsrv_null_plugin_la_SOURCES = plugins/null/null.c
+nbdsrv_null_plugin_la_LDFLAGS = $(module_ldflags)

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the process does about its surroundings: the background, the pid file, the
+ * user, the service manager, signals.
+ * Gets options from main.c; signals go to server_quit.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "daemon.h"
+#include "log.h"
+#include "options.h"
+#include "server.h"
+
+static int ready_fd = -1; /* the child's end of the pipe to the parent of the fork */
+
+int
+daemon_tie_to_parent(const struct options *o)
+{
+  pid_t parent = getppid();
+
+  if (!o->exit_with_parent)
+    return 0;
+  if (prctl(PR_SET_PDEATHSIG, SIGTERM) == -1) {
+    log_error("--exit-with-parent: %s", strerror(errno));
+    return errno;
+  }
+  if (getppid() != parent) /* it ended in between */
+    raise(SIGTERM);
+  return 0;
+}
+
+int
+daemon_lock_memory(const struct options *o)
+{
+  if (!o->swap || mlockall(MCL_CURRENT | MCL_FUTURE) == 0)
+    return 0;
+  log_error("--swap: memory cannot be locked: %s", strerror(errno));
+  return errno;
+}
+
+/* The parent's part: the child's word, or its death. */
+static int
+wait_for_child(int fd)
+{
+  char c;
+  ssize_t r;
+
+  do
+    r = read(fd, &c, 1);
+  while (r == -1 && errno == EINTR);
+  close(fd);
+  return r == 1 ? 0 : ECHILD; /* it has said why */
+}
+
+int
+daemon_fork(bool *parent)
+{
+  int fds[2], null;
+  pid_t pid;
+
+  *parent = false;
+  if (pipe2(fds, O_CLOEXEC) == -1) {
+    log_error("pipe: %s", strerror(errno));
+    return errno;
+  }
+  pid = fork();
+  if (pid == -1) {
+    log_error("fork: %s", strerror(errno));
+    return errno;
+  }
+  if (pid > 0) {
+    close(fds[1]);
+    *parent = true;
+    return wait_for_child(fds[0]);
+  }
+  close(fds[0]);
+  ready_fd = fds[1];
+  setsid();
+  if (chdir("/") == -1) {
+    /* Then this one stays busy. */
+  }
+  null = open("/dev/null", O_RDWR | O_CLOEXEC);
+  if (null >= 0) {
+    dup2(null, STDIN_FILENO);
+    dup2(null, STDOUT_FILENO);
+  }
+  return 0;
+}
+
+static int
+find_id(const char *what, const char *text, bool is_group, uid_t *uid, gid_t *gid)
+{
+  char *end;
+  unsigned long number = strtoul(text, &end, 10);
+  struct group *gr = is_group ? getgrnam(text) : NULL;
+  struct passwd *pw = is_group ? NULL : getpwnam(text);
+
+  if (gr)
+    *gid = gr->gr_gid;
+  else if (pw) {
+    *uid = pw->pw_uid;
+    if (*gid == (gid_t)-1)
+      *gid = pw->pw_gid;
+  } else if (text[0] && *end == '\0')
+    *(is_group ? gid : uid) = (uid_t)number;
+  else {
+    log_error("%s: there is no %s '%s'", what, is_group ? "group" : "user", text);
+    return EINVAL;
+  }
+  return 0;
+}
+
+int
+daemon_drop_privileges(const struct options *o)
+{
+  uid_t uid = (uid_t)-1;
+  gid_t gid = (gid_t)-1;
+
+  if (!o->user && !o->group)
+    return 0;
+  if (o->group && find_id("--group", o->group, true, &uid, &gid) != 0)
+    return EINVAL;
+  if (o->user && find_id("--user", o->user, false, &uid, &gid) != 0)
+    return EINVAL;
+  if ((gid != (gid_t)-1 && (setgroups(1, &gid) == -1 || setgid(gid) == -1)) ||
+      (uid != (uid_t)-1 && setuid(uid) == -1)) {
+    log_error("changing to user %s, group %s: %s", o->user ? o->user : "(the same)",
+              o->group ? o->group : "(the user's)", strerror(errno));
+    return errno;
+  }
+  return 0;
+}
+
+int
+daemon_write_pidfile(const struct options *o)
+{
+  char text[32];
+  int len = snprintf(text, sizeof text, "%ld\n", (long)getpid());
+  int fd, error = 0;
+
+  if (!o->pidfile)
+    return 0;
+  fd = open(o->pidfile, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0644);
+  if (fd == -1 || write(fd, text, (size_t)len) != len)
+    error = errno;
+  if (fd != -1 && close(fd) == -1 && !error)
+    error = errno;
+  if (error)
+    log_error("pid file %s: %s", o->pidfile, strerror(error));
+  return error;
+}
+
+/* sd_notify by hand: one datagram. */
+static void
+notify(const char *state)
+{
+  const char *path = getenv("NOTIFY_SOCKET");
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  size_t len = path ? strlen(path) : 0;
+  int fd;
+
+  if (len < 2 || len >= sizeof address.sun_path || (path[0] != '/' && path[0] != '@'))
+    return;
+  memcpy(address.sun_path, path, len);
+  if (path[0] == '@')
+    address.sun_path[0] = '\0';
+  fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd == -1)
+    return;
+  if (sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&address,
+             (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len)) == -1)
+    log_debug("telling the service manager: %s", strerror(errno));
+  close(fd);
+}
+
+void
+daemon_is_ready(void)
+{
+  int null;
+
+  notify("READY=1\n");
+  if (ready_fd == -1)
+    return;
+  /* Errors of the start have gone to stderr; from here on there is no terminal. */
+  null = open("/dev/null", O_RDWR | O_CLOEXEC);
+  if (null >= 0)
+    dup2(null, STDERR_FILENO);
+  if (write(ready_fd, "", 1) == -1)
+    log_debug("the parent is gone");
+  close(ready_fd);
+  ready_fd = -1;
+}
+
+void
+daemon_is_stopping(void)
+{
+  notify("STOPPING=1\n");
+}
+
+static void
+on_signal(int sig)
+{
+  (void)sig;
+  if (server_running)
+    server_quit(server_running);
+}
+
+void
+daemon_handle_signals(void)
+{
+  struct sigaction quit = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+
+  sigemptyset(&quit.sa_mask);
+  sigaction(SIGTERM, &quit, NULL);
+  sigaction(SIGINT, &quit, NULL);
+  sigaction(SIGQUIT, &quit, NULL);
+  signal(SIGPIPE, SIG_IGN);
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The process: background, pid file, user, service manager, signals. */
+#ifndef NBDSRV_DAEMON_H
+#define NBDSRV_DAEMON_H
+
+#include <stdbool.h>
+
+struct options;
+struct server;
+
+/* Called in this order; each 0 or an errno value after one line. */
+int daemon_tie_to_parent(const struct options *options); /* --exit-with-parent */
+int daemon_lock_memory(const struct options *options);   /* --swap */
+/* The parent returns from this only to exit: *parent is true in it, after the child
+ * has said that it is ready (or died: then with an errno value). */
+int daemon_fork(bool *parent);
+int daemon_drop_privileges(const struct options *options);
+int daemon_write_pidfile(const struct options *options);
+/* Tells the parent of daemon_fork and the service manager that clients may come. */
+void daemon_is_ready(void);
+void daemon_is_stopping(void);
+
+/* SIGTERM, SIGINT, SIGQUIT end the server; SIGPIPE is ignored. */
+void daemon_handle_signals(void);
+
+#endif

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Exports by name, and lists of export names.
+ * Gets names from the handshake; hands it the stack that serves them.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "export.h"
+#include "protocol.h"
+
+struct export *
+export_find(struct export *exports, const char *name)
+{
+  for (struct export *e = exports; e; e = e->next)
+    if (!e->name || strcmp(e->name, name) == 0)
+      return e;
+  return NULL;
+}
+
+void
+exports_init(struct nbdsrv_exports *exports)
+{
+  *exports = (struct nbdsrv_exports){0};
+}
+
+void
+exports_free(struct nbdsrv_exports *exports)
+{
+  for (size_t i = 0; i < exports->count; i++) {
+    free(exports->entries[i].name);
+    free(exports->entries[i].description);
+  }
+  free(exports->entries);
+}
+
+/* More names than any client would want to see. */
+#define MOST_EXPORTS 10000
+
+NBDSRV_PUBLIC int
+nbdsrv_exports_add(struct nbdsrv_exports *exports, const char *name,
+                   const char *description)
+{
+  struct export_entry *entries;
+
+  if (strlen(name) > NBD_MAX_STRING ||
+      (description && strlen(description) > NBD_MAX_STRING)) {
+    nbdsrv_error("export name or description is longer than %u bytes", NBD_MAX_STRING);
+    return EINVAL;
+  }
+  if (exports->count == MOST_EXPORTS) {
+    nbdsrv_error("more than %d exports in the list", MOST_EXPORTS);
+    return E2BIG;
+  }
+  entries = realloc(exports->entries, (exports->count + 1) * sizeof *entries);
+  if (!entries)
+    return ENOMEM;
+  exports->entries = entries;
+  entries += exports->count;
+  entries->name = strdup(name);
+  entries->description = description ? strdup(description) : NULL;
+  if (!entries->name || (description && !entries->description)) {
+    free(entries->name);
+    free(entries->description);
+    return ENOMEM;
+  }
+  exports->count++;
+  return 0;
+}

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Lists of extents: ascending, without gaps, neighbours of one type joined.
+ * Gets extents from layers by way of nbdsrv_extents_add; reply.c and filters read
+ * them.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "extents.h"
+#include "protocol.h"
+
+void
+extents_begin(struct nbdsrv_extents *e, uint64_t length, uint64_t offset,
+              uint32_t context, bool one)
+{
+  e->start = e->reached = offset;
+  e->end = offset + length;
+  e->context = context;
+  e->one = one;
+  e->count = 0;
+}
+
+void
+extents_release(struct nbdsrv_extents *e)
+{
+  free(e->list);
+  e->list = NULL;
+  e->count = e->room = 0;
+}
+
+static int
+append(struct nbdsrv_extents *e, uint64_t length, uint32_t type)
+{
+  if (e->count > 0 && e->list[e->count - 1].type == type) {
+    e->list[e->count - 1].length += length;
+    return 0;
+  }
+  if (e->count == NBD_MAX_EXTENTS || (e->one && e->count == 1))
+    return ERANGE;
+  if (e->count == e->room) {
+    size_t room = e->room ? 2 * e->room : 16;
+    struct extent *list = realloc(e->list, room * sizeof *list);
+    if (!list)
+      return ENOMEM;
+    e->list = list;
+    e->room = room;
+  }
+  e->list[e->count++] = (struct extent){e->reached, length, type};
+  return 0;
+}
+
+NBDSRV_PUBLIC int
+nbdsrv_extents_add(struct nbdsrv_extents *e, uint64_t offset, uint64_t length,
+                   uint32_t type)
+{
+  uint64_t end;
+  int error;
+
+  if (__builtin_add_overflow(offset, length, &end)) {
+    nbdsrv_error("extent of %llu bytes at %llu runs over the end of all numbers",
+                 (unsigned long long)length, (unsigned long long)offset);
+    return EINVAL;
+  }
+  if (e->reached >= e->end)
+    return ERANGE;
+  if (end <= e->reached) /* lies before what was asked for */
+    return 0;
+  if (offset > e->reached || (offset < e->reached && e->count > 0)) {
+    nbdsrv_error("extents out of order: %llu follows %llu", (unsigned long long)offset,
+                 (unsigned long long)e->reached);
+    return EINVAL;
+  }
+  error = append(e, end - e->reached, type);
+  if (!error)
+    e->reached = end;
+  return error;
+}
+
+NBDSRV_PUBLIC uint32_t
+nbdsrv_extents_context(const struct nbdsrv_extents *e)
+{
+  return e->context;
+}
+
+NBDSRV_PUBLIC struct nbdsrv_extents *
+nbdsrv_extents_new(const struct nbdsrv_extents *like, uint64_t length, uint64_t offset)
+{
+  struct nbdsrv_extents *e = calloc(1, sizeof *e);
+
+  if (e)
+    extents_begin(e, length, offset, like ? like->context : 0, like && like->one);
+  return e;
+}
+
+NBDSRV_PUBLIC void
+nbdsrv_extents_free(struct nbdsrv_extents *e)
+{
+  if (e)
+    extents_release(e);
+  free(e);
+}
+
+NBDSRV_PUBLIC size_t
+nbdsrv_extents_count(const struct nbdsrv_extents *e)
+{
+  return e->count;
+}
+
+NBDSRV_PUBLIC void
+nbdsrv_extents_get(const struct nbdsrv_extents *e, size_t i, uint64_t *offset,
+                   uint64_t *length, uint32_t *type)
+{
+  *offset = e->list[i].offset;
+  *length = e->list[i].length;
+  *type = e->list[i].type;
+}

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# The server.  The sources stand in the order in which a request meets them.
+bin_PROGRAMS += server/nbdsrv
+
+server_nbdsrv_SOURCES = \
+	server/main.c \
+	server/options.c server/options.h \
+	server/help.c server/help.h \
+	server/dump.c \
+	server/params.c server/params.h \
+	server/parse.c server/parse.h \
+	server/log.c server/log.h \
+	server/loader.c server/loader.h \
+	server/daemon.c server/daemon.h \
+	server/run.c server/run.h \
+	server/server.c server/server.h \
+	server/listen.c server/listen.h \
+	server/connection.c server/connection.h \
+	server/transport.c server/transport.h \
+	server/tls-none.c server/tls.h \
+	server/handshake.c server/handshake.h \
+	server/option.c server/option.h \
+	server/metacontext.c server/metacontext.h \
+	server/open.c \
+	server/export.c server/export.h \
+	server/request.c server/request.h \
+	server/check.c \
+	server/dispatch.c server/dispatch.h \
+	server/workers.c server/workers.h \
+	server/execute.c \
+	server/layer.c server/layer.h \
+	server/layer-call.c \
+	server/emulate.c server/emulate.h \
+	server/extents.c server/extents.h \
+	server/reply.c server/reply.h \
+	server/send.c \
+	server/protocol.h server/wire.h
+
+server_nbdsrv_CPPFLAGS = \
+	$(AM_CPPFLAGS) \
+	-DPLUGINDIR='"$(plugindir)"' -DFILTERDIR='"$(filterdir)"' \
+	-DNBDKIT_PLUGINDIR='"$(nbdkit_plugindir)"' \
+	-DBINDIR='"$(bindir)"' -DSBINDIR='"$(sbindir)"' -DLIBDIR='"$(libdir)"' \
+	-DMANDIR='"$(mandir)"' -DSYSCONFDIR='"$(sysconfdir)"' \
+	-DHOST_CPU='"$(host_cpu)"' -DHOST_OS='"$(host_os)"'
+server_nbdsrv_CFLAGS = $(AM_CFLAGS) -pthread $(GNUTLS_CFLAGS)
+server_nbdsrv_LDADD = $(GNUTLS_LIBS)
+# Plugins find the server's functions in the program.
+server_nbdsrv_LDFLAGS = $(AM_LDFLAGS) -pthread -rdynamic

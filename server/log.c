@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Log lines: to stderr or syslog, one line a message.
+ * Gets messages from everywhere, with the running call of this thread for those
+ * that plugins send; hands them to the target chosen in main.c.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "connection.h"
+#include "layer.h"
+#include "log.h"
+
+static const char *program = "nbdsrv";
+static bool verbose;
+static enum log_target target = LOG_TO_STDERR;
+
+/* Forced by nbdsrv_error (fmt, ...), which has no argument that says whose it is. */
+static _Thread_local struct log_call *current;
+static _Thread_local struct log_call nobody; /* on threads that plugins made */
+
+void
+log_setup(const char *name, bool v)
+{
+  program = name;
+  verbose = v;
+}
+
+void
+log_set_target(enum log_target t)
+{
+  target = t;
+  if (t == LOG_TO_SYSLOG)
+    openlog(program, LOG_PID, LOG_DAEMON);
+}
+
+bool
+log_is_verbose(void)
+{
+  return verbose;
+}
+
+struct log_call *
+log_call_current(void)
+{
+  return current ? current : &nobody;
+}
+
+struct log_call *
+log_call_enter(struct log_call *call)
+{
+  struct log_call *before = current;
+
+  call->text[0] = '\0';
+  current = call;
+  return before;
+}
+
+void
+log_call_leave(struct log_call *before)
+{
+  current = before;
+}
+
+/* Control characters of a client's or a file's making do not reach the terminal. */
+static void
+make_printable(char *s)
+{
+  for (; *s; s++)
+    if ((unsigned char)*s < ' ' || *s == 0x7f)
+      *s = *s == '\t' ? ' ' : '?';
+}
+
+/* One write, so that lines of several threads do not mix. */
+static void
+put_line(int priority, const char *kind, const char *prefix, const char *text)
+{
+  char line[2048];
+  int len;
+
+  if (target == LOG_TO_NULL)
+    return;
+  if (target == LOG_TO_SYSLOG) {
+    syslog(priority, "%s%s%s", prefix, kind, text);
+    return;
+  }
+  len = snprintf(line, sizeof line - 1, "%s: %s%s%s", program, prefix, kind, text);
+  if (len > (int)sizeof line - 2)
+    len = (int)sizeof line - 2;
+  make_printable(line);
+  line[len] = '\n';
+  if (write(STDERR_FILENO, line, (size_t)len + 1) == -1) {
+    /* There is nobody left to tell. */
+  }
+}
+
+/* "memory.1: ", "memory: ", "1: " or nothing. */
+static void
+make_prefix(char *prefix, size_t size, const struct connection *conn,
+            const struct layer *layer)
+{
+  const char *name = layer ? layer->ops->name : NULL;
+
+  if (name && conn)
+    snprintf(prefix, size, "%s.%u: ", name, conn->id);
+  else if (name)
+    snprintf(prefix, size, "%s: ", name);
+  else if (conn)
+    snprintf(prefix, size, "%u: ", conn->id);
+  else
+    prefix[0] = '\0';
+}
+
+static void
+vlog(int priority, const char *kind, const struct connection *conn,
+     const struct layer *layer, const char *fmt, va_list args)
+{
+  char prefix[128], text[1536];
+
+  make_prefix(prefix, sizeof prefix, conn, layer);
+  vsnprintf(text, sizeof text, fmt, args);
+  put_line(priority, kind, prefix, text);
+}
+
+#define FORWARD(priority, kind, conn, layer)                                           \
+  va_list args;                                                                        \
+  va_start(args, fmt);                                                                 \
+  vlog(priority, kind, conn, layer, fmt, args);                                        \
+  va_end(args)
+
+void
+log_error(const char *fmt, ...)
+{
+  FORWARD(LOG_ERR, "error: ", NULL, NULL);
+}
+
+void
+log_warning(const char *fmt, ...)
+{
+  FORWARD(LOG_WARNING, "warning: ", NULL, NULL);
+}
+
+void
+log_debug(const char *fmt, ...)
+{
+  if (!verbose)
+    return;
+  FORWARD(LOG_DEBUG, "debug: ", NULL, NULL);
+}
+
+void
+log_connection_error(const struct connection *conn, const char *fmt, ...)
+{
+  FORWARD(LOG_ERR, "error: ", conn, NULL);
+}
+
+void
+log_connection_debug(const struct connection *conn, const char *fmt, ...)
+{
+  if (!verbose)
+    return;
+  FORWARD(LOG_DEBUG, "debug: ", conn, NULL);
+}
+
+/* ------------------------------------------------------- what plugins may call */
+
+NBDSRV_PUBLIC void
+nbdsrv_verror(const char *fmt, va_list args)
+{
+  struct log_call *call = log_call_current();
+  va_list again;
+
+  va_copy(again, args);
+  vsnprintf(call->text, sizeof call->text, fmt, again);
+  va_end(again);
+  vlog(LOG_ERR, "error: ", call->connection, call->layer, fmt, args);
+}
+
+NBDSRV_PUBLIC void
+nbdsrv_error(const char *fmt, ...)
+{
+  va_list args;
+
+  va_start(args, fmt);
+  nbdsrv_verror(fmt, args);
+  va_end(args);
+}
+
+NBDSRV_PUBLIC void
+nbdsrv_vdebug(const char *fmt, va_list args)
+{
+  const struct log_call *call = log_call_current();
+
+  if (verbose)
+    vlog(LOG_DEBUG, "debug: ", call->connection, call->layer, fmt, args);
+}
+
+NBDSRV_PUBLIC void
+nbdsrv_debug(const char *fmt, ...)
+{
+  va_list args;
+
+  va_start(args, fmt);
+  nbdsrv_vdebug(fmt, args);
+  va_end(args);
+}
+
+NBDSRV_PUBLIC int
+nbdsrv_verbose(void)
+{
+  return verbose;
+}

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The order of start-up and of the end.
+ * Gets the command line; hands the server to listen.c once everything that can be
+ * refused has been.
+ */
+#include "config.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "daemon.h"
+#include "help.h"
+#include "layer.h"
+#include "listen.h"
+#include "loader.h"
+#include "log.h"
+#include "options.h"
+#include "params.h"
+#include "run.h"
+#include "server.h"
+#include "tls.h"
+
+static bool stdio_is_free = true;
+
+NBDSRV_PUBLIC int
+nbdsrv_stdio_safe(void)
+{
+  return stdio_is_free;
+}
+
+/* One module on top of a stack. */
+static int
+push_layer(const char *name, bool filter, struct layer **top)
+{
+  struct module *module;
+  struct layer *layer;
+  int error = loader_load(name, filter, &module);
+
+  if (error)
+    return error;
+  error = layer_new(module, *top, &layer);
+  if (error) {
+    loader_unload(module);
+    return error;
+  }
+  *top = layer;
+  return 0;
+}
+
+static int
+make_stack(const struct options *o, struct layer **top)
+{
+  int error = o->plugin ? push_layer(o->plugin, false, top) : 0;
+
+  for (size_t i = o->filter_count; i > 0 && !error; i--)
+    error = push_layer(o->filters[i - 1], true, top);
+  return error;
+}
+
+/* -D LAYER.FLAG=N sets the variable LAYER_debug_FLAG in the layer's object. */
+static void
+set_debug_flags(const struct options *o, const struct layer *top)
+{
+  for (size_t i = 0; i < o->debug_flag_count; i++) {
+    struct debug_flag *flag = &o->debug_flags[i];
+    char name[256];
+
+    if (strcmp(flag->layer, "nbdkit") == 0 || strcmp(flag->layer, "nbdsrv") == 0)
+      continue; /* the server's own switches; -v shows what they would */
+    snprintf(name, sizeof name, "%s_debug_%s", flag->layer, flag->flag);
+    for (char *p = name; *p; p++)
+      if (*p == '-' || *p == '.')
+        *p = '_';
+    for (const struct layer *layer = top; layer && !flag->used; layer = layer->below) {
+      int *variable = strcmp(layer->ops->name, flag->layer) == 0
+                          ? dlsym(layer->module->object, name)
+                          : NULL;
+      if (variable) {
+        *variable = flag->value;
+        flag->used = true;
+      }
+    }
+    if (!flag->used)
+      log_warning("-D %s.%s: no layer %s has that switch", flag->layer, flag->flag,
+                  flag->layer);
+  }
+}
+
+/* Questions that are answered on stdout. */
+static int
+answer(const struct options *o, const struct layer *top)
+{
+  switch (o->action) {
+  case ACTION_HELP:
+    if (top)
+      help_layers(stdout, o->program, top);
+    else
+      help_usage(stdout, o->program);
+    break;
+  case ACTION_VERSION:
+    help_version(stdout, o, top);
+    break;
+  case ACTION_DUMP_CONFIG:
+    dump_config(stdout, o);
+    break;
+  case ACTION_DUMP_PLUGIN:
+    dump_plugin(stdout, top);
+    break;
+  case ACTION_LONG_OPTIONS:
+    help_long_options(stdout);
+    break;
+  default:
+    help_short_options(stdout);
+  }
+  return fflush(stdout) == 0 ? 0 : EIO;
+}
+
+static void
+print_uri(const struct options *o, const struct listeners *listeners)
+{
+  char *uri = listen_uri(o, listeners), *quoted;
+
+  if (!uri)
+    return;
+  quoted = run_quote(uri);
+  printf("uri=%s\n%s\n", quoted ? quoted : uri, uri);
+  fflush(stdout);
+  free(quoted);
+  free(uri);
+}
+
+/* Serves until somebody ends it. */
+static int
+serve(struct server *server, const struct options *o, const struct listeners *listeners)
+{
+  int error = 0, status = 0;
+
+  daemon_handle_signals();
+  error = layer_start(server->exports->top);
+  if (error)
+    return EXIT_FAILURE;
+  if (o->run && run_start(server, o, listeners) != 0)
+    return EXIT_FAILURE;
+  daemon_is_ready();
+  if (o->single)
+    error = server_start_connection(server, STDIN_FILENO, STDOUT_FILENO);
+  if (!error)
+    listen_accept(server, listeners);
+  daemon_is_stopping();
+  server_quit(server);
+  if (!server_wait_connections(server)) {
+    /* Threads still use what would be freed. */
+    if (o->pidfile)
+      unlink(o->pidfile);
+    if (listeners->unixsocket)
+      unlink(listeners->unixsocket);
+    _exit(o->run ? run_finish() : EXIT_FAILURE);
+  }
+  if (o->run)
+    status = run_finish();
+  return error ? EXIT_FAILURE : status;
+}
+
+/* Background, pid file, user; then serve. */
+static int
+become_server(struct server *server, const struct options *o,
+              const struct listeners *listeners)
+{
+  bool background = !o->foreground && !o->run && !o->single && !listeners->activated &&
+                    !o->exit_with_parent;
+  bool parent = false;
+  int error, status;
+
+  if (o->print_uri)
+    print_uri(o, listeners);
+  if (background) {
+    error = daemon_fork(&parent);
+    if (parent || error)
+      _exit(error ? EXIT_FAILURE : EXIT_SUCCESS);
+    if (!o->log_target_given)
+      log_set_target(LOG_TO_SYSLOG);
+  }
+  if (daemon_write_pidfile(o) != 0)
+    return EXIT_FAILURE;
+  error = daemon_drop_privileges(o);
+  if (!error)
+    error = server_init(server, o);
+  status = error ? EXIT_FAILURE : serve(server, o, listeners);
+  if (o->pidfile)
+    unlink(o->pidfile);
+  return status;
+}
+
+static int
+start(struct server *server, const struct options *o, struct layer *top)
+{
+  struct listeners listeners;
+  struct export export = {.top = top};
+  struct tls_context *tls = NULL;
+  int status = EXIT_FAILURE;
+
+  stdio_is_free = !o->single;
+  if (params_apply(top, o->params, o->param_count) != 0)
+    return status;
+  if (o->tls != TLS_OFF && tls_context_new(o, &tls) != 0)
+    return status;
+  if (daemon_tie_to_parent(o) == 0 && daemon_lock_memory(o) == 0 &&
+      layer_ready(top) == 0 && listen_open(o, &listeners) == 0) {
+    export.threads = layer_threads(top);
+    lane_init(&export.lane);
+    server->exports = &export;
+    server->tls = tls;
+    status = become_server(server, o, &listeners);
+    listen_close(o, &listeners);
+    lane_destroy(&export.lane);
+  }
+  tls_context_free(tls);
+  return status;
+}
+
+int
+main(int argc, char **argv)
+{
+  struct options options;
+  struct server server = {0};
+  struct layer *top = NULL;
+  int status = EXIT_FAILURE;
+
+  if (options_parse(argc, argv, &options) != 0)
+    return EXIT_FAILURE;
+  if (options.log_target_given)
+    log_set_target(options.log_target);
+  if (make_stack(&options, &top) == 0) {
+    set_debug_flags(&options, top);
+    if (options.action != ACTION_SERVE)
+      status = answer(&options, top) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    else
+      status = start(&server, &options, top);
+  }
+  layer_free(top);
+  options_free(&options);
+  return status;
+}

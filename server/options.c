@@ -1,0 +1,485 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The command line to struct options.
+ * Gets argc and argv from main.c; options may stand before and after the plugin's
+ * name, short ones may be bundled, the spellings are nbdkit's.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "help.h"
+#include "log.h"
+#include "options.h"
+#include "parse.h"
+
+#define MOST_THREADS    4096
+#define DEFAULT_THREADS 16
+#define HANDSHAKE_NS    60000000000u /* for clients that stop talking half-way */
+
+/* getopt's forms of the table in help.c. */
+static void
+make_tables(struct option *longs, char *shorts)
+{
+  for (const struct option_row *row = help_options; row->name; row++) {
+    int arg = !row->argument  ? no_argument
+              : row->optional ? optional_argument
+                              : required_argument;
+    *longs++ = (struct option){row->name, arg, NULL, row->id};
+    if (row->letter) {
+      *shorts++ = row->letter;
+      if (arg != no_argument)
+        *shorts++ = ':';
+    }
+  }
+  *longs = (struct option){0};
+  *shorts = '\0';
+}
+
+static int
+add_word(char ***list, size_t *count, const char *word)
+{
+  char **longer = realloc(*list, (*count + 1) * sizeof *longer);
+
+  if (!longer)
+    return ENOMEM;
+  *list = longer;
+  longer[*count] = strdup(word);
+  if (!longer[*count])
+    return ENOMEM;
+  ++*count;
+  return 0;
+}
+
+static int
+set_debug_flag(struct options *o, const char *text)
+{
+  const char *dot = strchr(text, '.'), *equals = strchr(text, '=');
+  struct debug_flag *flags, *flag;
+  int64_t value = 1;
+
+  if (!dot || dot == text || (equals && equals < dot)) {
+    log_error("-D %s: it should look like LAYER.FLAG=N", text);
+    return EINVAL;
+  }
+  if (equals && nbdsrv_parse_int64("-D", equals + 1, INT32_MIN, INT32_MAX, &value) != 0)
+    return EINVAL;
+  flags = realloc(o->debug_flags, (o->debug_flag_count + 1) * sizeof *flags);
+  if (!flags)
+    return ENOMEM;
+  o->debug_flags = flags;
+  flag = &flags[o->debug_flag_count++];
+  *flag = (struct debug_flag){
+      .layer = strndup(text, (size_t)(dot - text)),
+      .flag = equals ? strndup(dot + 1, (size_t)(equals - dot - 1)) : strdup(dot + 1),
+      .value = (int)value,
+  };
+  return 0;
+}
+
+static int
+set_log_target(struct options *o, const char *text)
+{
+  static const enum log_target targets[] = {LOG_TO_STDERR, LOG_TO_SYSLOG, LOG_TO_NULL};
+  int i;
+
+  o->log_target_given = strcmp(text, "default") != 0;
+  if (!o->log_target_given)
+    return 0;
+  if (parse_enum("--log", text, "stderr|syslog|null", &i) != 0)
+    return EINVAL;
+  o->log_target = targets[i];
+  return 0;
+}
+
+static int
+set_tls_mode(struct options *o, const char *text)
+{
+  int mode;
+
+  if (strcmp(text, "1") == 0)
+    mode = TLS_ON;
+  else if (strcmp(text, "0") == 0)
+    mode = TLS_OFF;
+  else if (parse_enum("--tls", text, "off|on|require", &mode) != 0)
+    return EINVAL;
+  o->tls = (enum tls_mode)mode;
+  return 0;
+}
+
+static int
+set_number(const char *what, const char *text, uint64_t min, uint64_t max, uint64_t *v)
+{
+  int error = nbdsrv_parse_uint64(what, text, max, v);
+
+  if (!error && *v < min) {
+    log_error("%s: %s is less than %llu", what, text, (unsigned long long)min);
+    error = EINVAL;
+  }
+  return error;
+}
+
+/* Options that say what is served and how. */
+static int
+set_serving(struct options *o, int id, const char *arg)
+{
+  uint64_t v;
+
+  switch (id) {
+  case 'D':
+    return set_debug_flag(o, arg);
+  case 'e':
+    o->export_name = arg;
+    return 0;
+  case 'n':
+    o->oldstyle = false;
+    return 0;
+  case 'o':
+    o->oldstyle = true;
+    return 0;
+  case 'r':
+    o->readonly = true;
+    return 0;
+  case 't':
+    if (set_number("--threads", arg, 0, MOST_THREADS, &v) != 0)
+      return EINVAL;
+    o->threads = v ? (unsigned)v : DEFAULT_THREADS;
+    return 0;
+  case OPTION_FILTER:
+    return add_word(&o->filters, &o->filter_count, arg);
+  case OPTION_MASK_HANDSHAKE:
+    if (nbdsrv_parse_uint64("--mask-handshake", arg, UINT32_MAX, &v) != 0)
+      return EINVAL;
+    o->mask_handshake = (uint32_t)v;
+    return 0;
+  case OPTION_NO_MC:
+    o->no_metacontext = true;
+    return 0;
+  case OPTION_NO_SR:
+    o->no_structured = true;
+    return 0;
+  case OPTION_TIMEOUT:
+    return nbdsrv_parse_duration("--timeout", arg, &o->timeout_ns);
+  case OPTION_TLS:
+    return set_tls_mode(o, arg);
+  case OPTION_TLS_CERTIFICATES:
+    o->tls_certificates = arg;
+    return 0;
+  case OPTION_TLS_PRIORITY:
+    o->tls_priority = arg;
+    return 0;
+  case OPTION_TLS_PSK:
+    o->tls_psk = arg;
+    return 0;
+  case OPTION_TLS_VERIFY_PEER:
+    o->tls_verify_peer = true;
+    return 0;
+  default:
+    return ENOENT;
+  }
+}
+
+/* Options that say where to listen. */
+static int
+set_listening(struct options *o, int id, const char *arg)
+{
+  switch (id) {
+  case '4':
+    o->ipv4_only = true;
+    return 0;
+  case '6':
+    o->ipv6_only = true;
+    return 0;
+  case 'i':
+    o->ipaddr = arg;
+    o->tcp = true;
+    return 0;
+  case 'p':
+    o->port = arg;
+    o->tcp = true;
+    return 0;
+  case 's':
+    o->single = true;
+    return 0;
+  case 'U':
+    o->unixsocket = arg;
+    return 0;
+  case OPTION_KEEPALIVE:
+    o->keepalive = true;
+    return 0;
+  case OPTION_SELINUX_LABEL:
+    o->selinux_label = arg;
+    return 0;
+  case OPTION_VSOCK:
+    o->vsock = true;
+    return 0;
+  default:
+    return ENOENT;
+  }
+}
+
+/* Options about the process, and questions. */
+static int
+set_process(struct options *o, int id, const char *arg)
+{
+  switch (id) {
+  case 'f':
+    o->foreground = true;
+    return 0;
+  case 'g':
+    o->group = arg;
+    return 0;
+  case 'u':
+    o->user = arg;
+    return 0;
+  case 'P':
+    o->pidfile = arg;
+    return 0;
+  case 'v':
+    o->verbose = true;
+    return 0;
+  case 'V':
+    o->action = ACTION_VERSION;
+    return 0;
+  case OPTION_DUMP_CONFIG:
+    o->action = ACTION_DUMP_CONFIG;
+    return 0;
+  case OPTION_DUMP_PLUGIN:
+    o->action = ACTION_DUMP_PLUGIN;
+    return 0;
+  case OPTION_EXIT_WITH_PARENT:
+    o->exit_with_parent = true;
+    return 0;
+  case OPTION_HELP:
+    o->action = ACTION_HELP;
+    return 0;
+  case OPTION_LOG:
+    return set_log_target(o, arg);
+  case OPTION_LONG_OPTIONS:
+    o->action = ACTION_LONG_OPTIONS;
+    return 0;
+  case OPTION_SHORT_OPTIONS:
+    o->action = ACTION_SHORT_OPTIONS;
+    return 0;
+  case OPTION_PRINT_URI:
+    o->print_uri = true;
+    return 0;
+  case OPTION_RUN:
+    o->run = arg;
+    return 0;
+  case OPTION_SWAP:
+    o->swap = true;
+    return 0;
+  default:
+    return ENOENT;
+  }
+}
+
+static int
+set_option(struct options *o, int id, const char *arg)
+{
+  int error = set_serving(o, id, arg);
+
+  if (error == ENOENT)
+    error = set_listening(o, id, arg);
+  return error == ENOENT ? set_process(o, id, arg) : error;
+}
+
+/* ------------------------------------------------------------ what goes together */
+
+static int
+private_socket(struct options *o)
+{
+  char dir[] = "/tmp/nbdsrvXXXXXX";
+  char *path;
+
+  if (!mkdtemp(dir)) {
+    log_error("a directory for a private socket: %s: %s", dir, strerror(errno));
+    return errno;
+  }
+  if (asprintf(&path, "%s/socket", dir) == -1)
+    return ENOMEM;
+  o->unixsocket = path;
+  o->unixsocket_private = true;
+  return 0;
+}
+
+static int
+refuse(const char *text)
+{
+  log_error("%s", text);
+  return EINVAL;
+}
+
+static int
+check_listening(struct options *o)
+{
+  if (o->single && (o->tcp || o->unixsocket || o->vsock || o->run))
+    return refuse(
+        "-s serves one client on stdin and stdout: it cannot listen or --run");
+  if (o->unixsocket && (o->ipaddr || (o->port && !o->vsock)))
+    return refuse("-U listens on a Unix socket: -i and -p are for TCP");
+  if (o->ipv4_only && o->ipv6_only)
+    return refuse("-4 and -6 exclude each other");
+  if (o->run && !o->tcp && !o->vsock && !o->unixsocket)
+    o->unixsocket = "-";
+  if (o->vsock && o->unixsocket)
+    return refuse("--vsock and -U exclude each other");
+  if (o->unixsocket && strcmp(o->unixsocket, "-") == 0) {
+    if (!o->run && !o->print_uri)
+      return refuse("-U - makes a socket that nobody knows: it needs --run");
+    return private_socket(o);
+  }
+  if (o->unixsocket)
+    o->unixsocket = parse_absolute_path(o->unixsocket);
+  o->tcp = !o->unixsocket && !o->vsock && !o->single;
+  return 0;
+}
+
+static int
+check_together(struct options *o)
+{
+  if (o->action != ACTION_SERVE) {
+    if (o->single)
+      return refuse("-s has no use for stdout when something is to be printed there");
+    if (!o->plugin && o->action == ACTION_DUMP_PLUGIN)
+      return refuse("--dump-plugin needs the name of a plugin");
+    return 0;
+  }
+  if (!o->plugin) {
+    log_error("which plugin? try '%s memory 1G', or '%s --help'", o->program,
+              o->program);
+    return EINVAL;
+  }
+  if (o->run && o->exit_with_parent)
+    return refuse("--exit-with-parent and --run exclude each other");
+  if (o->oldstyle && (o->tls != TLS_OFF || o->no_structured))
+    return refuse(
+        "-o: the oldstyle handshake knows neither TLS nor structured replies");
+  if (o->tls == TLS_OFF && o->tls_verify_peer)
+    return refuse("--tls-verify-peer needs --tls=on or --tls=require");
+  return check_listening(o);
+}
+
+/* nbdsrv disk.img: a file that is no plugin is what the file plugin serves. */
+static int
+take_words(struct options *o, char **words, int count)
+{
+  struct stat st;
+
+  if (count == 0)
+    return 0;
+  o->plugin = words[0];
+  if (stat(words[0], &st) == 0 && !S_ISDIR(st.st_mode)) {
+    size_t len = strlen(words[0]);
+    bool object = len > 3 && strcmp(words[0] + len - 3, ".so") == 0;
+    bool script = S_ISREG(st.st_mode) && (st.st_mode & 0111) && strchr(words[0], '/');
+
+    if (!object && !script && (strchr(words[0], '/') || strchr(words[0], '.'))) {
+      char *param;
+      o->plugin = "file";
+      if (asprintf(&param, "file=%s", words[0]) == -1)
+        return ENOMEM;
+      int error = add_word(&o->params, &o->param_count, param);
+      free(param);
+      if (error)
+        return error;
+    }
+  }
+  for (int i = 1; i < count; i++)
+    if (add_word(&o->params, &o->param_count, words[i]) != 0)
+      return ENOMEM;
+  return 0;
+}
+
+static const char *
+program_name(const char *argv0)
+{
+  const char *slash = strrchr(argv0, '/');
+  const char *name = slash ? slash + 1 : argv0;
+
+  return strcmp(name, "nbdkit") == 0 ? "nbdkit" : "nbdsrv";
+}
+
+/* What getopt answers with '?': unknown, or without its argument. */
+static int
+unknown_option(char **argv)
+{
+  const char *names[128];
+  const char *word = argv[optind - 1], *nearest = NULL;
+  size_t n = 0;
+
+  if (optopt && optopt < 256 && strncmp(word, "--", 2) != 0) {
+    bool known = false;
+    for (const struct option_row *row = help_options; row->name; row++)
+      known = known || row->letter == optopt;
+    log_error(known ? "option -%c needs an argument" : "unknown option -%c", optopt);
+    return EINVAL;
+  }
+  for (const struct option_row *row = help_options; row->name && n < 128; row++)
+    names[n++] = row->name;
+  if (strncmp(word, "--", 2) == 0)
+    nearest = parse_nearest(word + 2, names, n);
+  if (nearest && strcmp(nearest, word + 2) == 0)
+    log_error("option %s needs an argument", word);
+  else if (nearest)
+    log_error("unknown option %s: did you mean --%s?", word, nearest);
+  else
+    log_error("unknown option %s: see --help", word);
+  return EINVAL;
+}
+
+int
+options_parse(int argc, char **argv, struct options *o)
+{
+  struct option longs[128];
+  char shorts[128];
+  int id;
+
+  *o = (struct options){
+      .program = program_name(argc > 0 ? argv[0] : "nbdsrv"),
+      .export_name = "",
+      .mask_handshake = UINT32_MAX,
+      .threads = DEFAULT_THREADS,
+      .timeout_ns = HANDSHAKE_NS,
+  };
+  log_setup(o->program, false);
+  make_tables(longs, shorts);
+  opterr = 0;
+  for (;;) {
+    int error;
+
+    optopt = 0;
+    id = getopt_long(argc, argv, shorts, longs, NULL);
+    if (id == -1)
+      break;
+    error = id == '?' ? unknown_option(argv) : set_option(o, id, optarg);
+    if (error)
+      return error;
+  }
+  log_setup(o->program, o->verbose);
+  if (take_words(o, argv + optind, argc - optind) != 0)
+    return ENOMEM;
+  return check_together(o);
+}
+
+void
+options_free(struct options *o)
+{
+  for (size_t i = 0; i < o->filter_count; i++)
+    free(o->filters[i]);
+  for (size_t i = 0; i < o->param_count; i++)
+    free(o->params[i]);
+  for (size_t i = 0; i < o->debug_flag_count; i++) {
+    free(o->debug_flags[i].layer);
+    free(o->debug_flags[i].flag);
+  }
+  free(o->filters);
+  free(o->params);
+  free(o->debug_flags);
+}
