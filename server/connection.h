@@ -59,6 +59,7 @@ struct connection {
   size_t in_size, in_start, in_end;
   uint64_t skip; /* bytes of a refused payload still to be dropped */
   struct request *batch, **batch_tail; /* replies made here, not yet queued */
+  bool stalled; /* replies wait for a client that does not take them */
   unsigned batch_count;
   uint64_t batch_bytes;
   struct request *handoff, **handoff_tail; /* for workers, at the end of the batch */

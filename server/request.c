@@ -166,6 +166,22 @@ wait_idle(struct connection *conn)
   return transport_wait(&conn->transport) == 0;
 }
 
+/* A client that sends but does not take its answers: does whichever comes first. */
+static bool
+wait_stalled(struct connection *conn)
+{
+  while (conn->stalled) {
+    int events = transport_wait_both(&conn->transport);
+    if (events < 0)
+      return false;
+    if (events & TRANSPORT_WRITABLE)
+      reply_flush(conn);
+    if (events & TRANSPORT_READABLE)
+      break;
+  }
+  return true;
+}
+
 /* More bytes from the client.  False: there will be none. */
 static bool
 receive(struct connection *conn, size_t need)
@@ -173,6 +189,8 @@ receive(struct connection *conn, size_t need)
   ssize_t n;
 
   do {
+    if (conn->stalled && !wait_stalled(conn))
+      return false;
     /* A gulp that filled the buffer asks for a larger one. */
     if (conn->in_end == conn->in_size && conn->in_size < IN_SIZE_MOST)
       need = need > 2 * conn->in_size ? need : 2 * conn->in_size;

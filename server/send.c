@@ -56,8 +56,8 @@ send_file(struct connection *conn, struct request *request)
   return 0;
 }
 
-/* One send of as much of the list as fits.  0, EAGAIN under nowait, or the
- * connection is lost. */
+/* One send of as much of the list as fits.  0; EAGAIN: the socket is full, under
+ * nowait at once, else after TRANSPORT_SEND_MS; or the connection is lost. */
 static int
 send_some(struct connection *conn, struct request **list, struct request ***sent,
           bool nowait)
@@ -122,10 +122,17 @@ release_all(struct request *list)
     request_release(list);
 }
 
+/* What a thread that sends does about a full socket. */
+enum patience {
+  SEND_BLOCKING, /* waits */
+  SEND_A_WHILE,  /* waits as long as TRANSPORT_SEND_MS; the thread that receives */
+  SEND_NOWAIT,   /* does not wait: it is not ours */
+};
+
 /* Sends until nothing waits.  With conn->lock held, sending set by the caller;
- * false: the socket is full and this thread may not block, sending stays set. */
+ * false: the socket is full and patience at its end, sending stays set. */
 static bool
-send_all(struct connection *conn, bool nowait)
+send_all(struct connection *conn, enum patience patience)
 {
   while (conn->replies) {
     struct request *list = conn->replies, *done = NULL, **sent = &done;
@@ -135,8 +142,11 @@ send_all(struct connection *conn, bool nowait)
     conn->replies_tail = &conn->replies;
     pthread_mutex_unlock(&conn->lock);
 
-    while (list && !error)
-      error = send_some(conn, &list, &sent, nowait);
+    while (list && !error) {
+      error = send_some(conn, &list, &sent, patience == SEND_NOWAIT);
+      if (error == EAGAIN && patience == SEND_BLOCKING)
+        error = 0;
+    }
     *sent = NULL;
     if (error && error != EAGAIN) {
       if (!conn->broken)
@@ -175,7 +185,7 @@ send_job(struct job *job)
       (struct connection *)((char *)job - offsetof(struct connection, send_job));
 
   pthread_mutex_lock(&conn->lock);
-  send_all(conn, false);
+  send_all(conn, SEND_BLOCKING);
   pthread_mutex_unlock(&conn->lock);
 }
 
@@ -196,18 +206,23 @@ reply_add(struct request *request)
 void
 reply_flush(struct connection *conn)
 {
-  if (conn->batch_count == 0)
+  if (conn->batch_count == 0 && !conn->stalled)
     return;
   pthread_mutex_lock(&conn->lock);
-  *conn->replies_tail = conn->batch;
-  conn->replies_tail = conn->batch_tail;
-  conn->batch = NULL;
-  conn->batch_tail = &conn->batch;
-  conn->batch_count = 0;
-  conn->batch_bytes = 0;
+  if (conn->batch) {
+    *conn->replies_tail = conn->batch;
+    conn->replies_tail = conn->batch_tail;
+    conn->batch = NULL;
+    conn->batch_tail = &conn->batch;
+    conn->batch_count = 0;
+    conn->batch_bytes = 0;
+  }
+  conn->stalled = false;
   if (!conn->sending) {
     conn->sending = true;
-    send_all(conn, false);
+    conn->stalled = !send_all(conn, SEND_A_WHILE);
+    if (conn->stalled)
+      conn->sending = false;
   }
   pthread_mutex_unlock(&conn->lock);
 }
@@ -225,7 +240,7 @@ reply_post(struct request *request, bool may_block)
   conn->replies_tail = &request->next;
   if (!conn->sending) {
     conn->sending = true;
-    all = send_all(conn, !may_block);
+    all = send_all(conn, may_block ? SEND_BLOCKING : SEND_NOWAIT);
   }
   pthread_mutex_unlock(&conn->lock);
   if (!all) { /* sending is still set, and keeps the connection alive */
@@ -253,7 +268,11 @@ reply_wait(struct connection *conn, unsigned requests, uint64_t bytes)
   while (conn->taken - atomic_load(&conn->done) > requests ||
          conn->bytes_taken - conn->bytes_done > bytes ||
          (requests == 0 && conn->sending))
-    pthread_cond_wait(&conn->changed, &conn->lock);
+    if (conn->replies && !conn->sending) {
+      conn->sending = true;
+      send_all(conn, SEND_BLOCKING);
+    } else
+      pthread_cond_wait(&conn->changed, &conn->lock);
   conn->thread_waits = false;
   pthread_mutex_unlock(&conn->lock);
 }

@@ -26,8 +26,12 @@ transport_init(struct transport *t, int fd_in, int fd_out, int wake_fd)
   *t = (struct transport){.fd_in = fd_in, .fd_out = fd_out, .wake_fd = wake_fd};
   t->is_socket =
       fd_in == fd_out && getsockopt(fd_in, SOL_SOCKET, SO_TYPE, &type, &len) == 0;
-  if (t->is_socket) /* refused on anything but TCP, where it does not matter */
+  if (t->is_socket) {
+    struct timeval tv = {.tv_usec = TRANSPORT_SEND_MS * 1000};
+    setsockopt(fd_in, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof tv);
+    /* Refused on anything but TCP, where it does not matter. */
     setsockopt(fd_in, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+  }
 }
 
 void
@@ -162,6 +166,21 @@ transport_wait(struct transport *t)
   return r < 0 ? -r : 0;
 }
 
+int
+transport_wait_both(struct transport *t)
+{
+  struct pollfd fds[2] = {{.fd = t->fd_in, .events = POLLIN},
+                          {.fd = t->fd_out, .events = POLLOUT}};
+
+  if (t->tls && tls_pending(t->tls))
+    return TRANSPORT_READABLE;
+  while (poll(fds, 2, -1) == -1)
+    if (errno != EINTR)
+      return -errno;
+  return (fds[0].revents ? TRANSPORT_READABLE : 0) |
+         (fds[1].revents ? TRANSPORT_WRITABLE : 0);
+}
+
 void
 transport_stop_receiving(struct transport *t)
 {
@@ -204,10 +223,13 @@ int
 transport_send_all(struct transport *t, const void *buf, size_t len)
 {
   const uint8_t *p = buf;
+  unsigned patience = 30000 / TRANSPORT_SEND_MS;
 
   while (len > 0) {
     struct iovec iov = {(void *)p, len};
     ssize_t r = transport_sendv(t, &iov, 1, false, false);
+    if (r == -EAGAIN && patience-- > 0)
+      continue;
     if (r < 0)
       return (int)-r;
     p += r;

@@ -31,7 +31,9 @@ void transport_close(struct transport *t);
  * lost. */
 ssize_t transport_recv(struct transport *t, void *buf, size_t len, bool nowait);
 ssize_t transport_recvv(struct transport *t, const struct iovec *iov, int count);
-/* more: what follows comes at once (MSG_MORE). */
+/* more: what follows comes at once (MSG_MORE).  -EAGAIN: no room, under nowait at once,
+ * else after TRANSPORT_SEND_MS (sockets only; pipes block). */
+#define TRANSPORT_SEND_MS 50
 ssize_t transport_sendv(struct transport *t, const struct iovec *iov, int count,
                         bool nowait, bool more);
 /* From a file without passing through user space.  Blocks; plain sockets only. */
@@ -43,6 +45,12 @@ void transport_set_timeout(struct transport *t, uint64_t ns);
  * 0 or an errno value. */
 int transport_wait(struct transport *t);
 
+/* Blocks until there is something to receive or room to send: TRANSPORT_READABLE and
+ * TRANSPORT_WRITABLE, or -errno. */
+#define TRANSPORT_READABLE 1
+#define TRANSPORT_WRITABLE 2
+int transport_wait_both(struct transport *t);
+
 /* Wakes whoever blocks in a receive: what the client sent already is still read,
  * then comes the end of the stream. Any thread. */
 void transport_stop_receiving(struct transport *t);
@@ -51,7 +59,8 @@ void transport_cut(struct transport *t);
 /* No more bytes will be sent (TLS: close_notify). */
 void transport_finish(struct transport *t);
 
-/* All of it or an errno value: for the handshake. */
+/* All of it or an errno value: for the handshake.  A client that takes nothing for half
+ * a minute is given up. */
 int transport_recv_all(struct transport *t, void *buf, size_t len);
 int transport_send_all(struct transport *t, const void *buf, size_t len);
 

@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# The tests: scripts that print TAP, and programs of unit tests.
+TEST_EXTENSIONS = .py
+PY_LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-driver.sh
+PY_LOG_COMPILER = $(PYTHON)
+PY_LOG_FLAGS = -B
+AM_TESTS_ENVIRONMENT = \
+	NBDSRV='$(abs_top_builddir)/nbdsrv'; export NBDSRV; \
+	srcdir='$(abs_top_srcdir)'; export srcdir; \
+	builddir='$(abs_top_builddir)'; export builddir; \
+	CC='$(CC)'; export CC; \
+	PKG_CONFIG='$(PKG_CONFIG)'; export PKG_CONFIG; \
+	NBDSRV_KEEP_LOADED=1; export NBDSRV_KEEP_LOADED;
+
+python_tests = \
+	tests/handshake-greeting.py \
+	tests/handshake-options.py \
+	tests/handshake-export.py \
+	tests/handshake-metacontext.py \
+	tests/handshake-limits.py \
+	tests/handshake-masks.py \
+	tests/transmission-read.py \
+	tests/transmission-write.py \
+	tests/transmission-commands.py \
+	tests/transmission-errors.py \
+	tests/transmission-block-status.py \
+	tests/transmission-sparse-read.py \
+	tests/transmission-end.py \
+	tests/extended-headers.py
+
+TESTS += $(python_tests)
+EXTRA_DIST += $(python_tests) tests/harness.py tests/rawnbd.py tests/tsan.supp

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# LIST_META_CONTEXT and SET_META_CONTEXT.
+import struct
+
+from harness import Server, TempDir, main
+from rawnbd import *
+
+
+def test_list_all_by_namespace_and_by_name():
+    with Server('memory', '1M') as s, Raw(s) as raw:
+        assert raw.list_context() == ['base:allocation']
+        raw.structured()
+        assert raw.list_context('base:') == ['base:allocation']
+        assert raw.list_context('base:allocation') == ['base:allocation']
+        assert raw.list_context('base:nothing', 'x-other:') == []
+
+
+def test_set_selects_exact_names_only():
+    with Server('memory', '1M') as s, Raw(s) as raw:
+        raw.structured()
+        assert raw.set_context('base:') == {}
+        assert raw.set_context() == {}
+        assert raw.set_context('base:nothing', 'other:allocation', 'nonsense') == {}
+        assert list(raw.set_context('x:y', 'base:allocation', 'base:allocation')) == ['base:allocation']
+
+
+def test_set_needs_structured_replies():
+    with Server('memory', '1M') as s, Raw(s) as raw:
+        data = raw.meta_data('', ['base:allocation'])
+        assert raw.answer(OPT_SET_META, data) == ERR_INVALID
+        assert raw.extended().set_context('base:allocation')
+
+
+def test_set_is_forgotten_for_another_export():
+    with TempDir() as d:
+        for name in 'one', 'two':
+            open(d + '/' + name, 'wb').write(bytes(4096))
+        with Server('file', 'dir=' + d) as s:
+            with Raw(s) as raw:
+                raw.structured().set_context('base:allocation', name='one')
+                raw.go('two')
+                assert raw.do(STATUS, 0, 512).error == EINVAL
+            with Raw(s) as raw:
+                raw.structured().set_context('base:allocation', name='one')
+                raw.go('one')
+                assert raw.do(STATUS, 0, 512).error == 0
+
+
+def test_failed_set_replaces_the_earlier_one():
+    with TempDir() as d:
+        open(d + '/one', 'wb').write(bytes(4096))
+        with Server('file', 'dir=' + d) as s, Raw(s) as raw:
+            raw.structured().set_context('base:allocation', name='one')
+            assert raw.answer(OPT_SET_META, raw.meta_data('two', ['base:allocation'])) == ERR_UNKNOWN
+            raw.go('one')
+            assert raw.do(STATUS, 0, 512).error == EINVAL
+
+
+def test_malformed_queries_are_invalid():
+    with Server('memory', '1M') as s, Raw(s) as raw:
+        raw.structured()
+        good = raw.meta_data('', ['base:allocation'])
+        for data in (b'', good[:-1], good + b'x', good[:8], struct.pack('>II', 0, 1),
+                     struct.pack('>III', 0, 1, 0xffffffff), struct.pack('>II', 0, 0xffffffff)):
+            assert raw.answer(OPT_SET_META, data) == ERR_INVALID, data
+            assert raw.answer(OPT_LIST_META, data) == ERR_INVALID, data
+        assert raw.go().works()
+
+
+main(globals())

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# What breaks a rule is answered with the right error, and the connection lives on.
+from harness import Server, main
+from rawnbd import *
+
+SIZE = 1 << 20
+
+
+def each_form():
+    for form in 'simple', 'structured', 'extended':
+        with Server('memory', str(SIZE)) as s, Raw(s) as raw:
+            if form != 'simple':
+                getattr(raw, form)()
+            raw.set_context('base:allocation') if form != 'simple' else None
+            yield raw.go()
+
+
+def test_past_the_end():
+    for raw in each_form():
+        for offset, length in ((SIZE, 1), (SIZE - 1, 2), (SIZE + 4096, 512), (1 << 62, 512),
+                               ((1 << 64) - 512, 512), ((1 << 64) - 1, 2)):
+            assert raw.do(READ, offset, length).error == EINVAL
+            assert raw.write(offset, b'x' * length) == ENOSPC
+            assert raw.do(ZERO, offset, length).error == ENOSPC
+            assert raw.do(TRIM, offset, length).error == EINVAL
+            assert raw.do(CACHE, offset, length).error == EINVAL
+        assert raw.works()
+
+
+def test_unknown_commands_and_flags():
+    for raw in each_form():
+        for command in 8, 9, 100, 0xffff:
+            assert raw.do(command, 0, 512).error == EINVAL
+        for command in READ, ZERO, TRIM, CACHE, FLUSH:
+            assert raw.do(command, 0, 0 if command == FLUSH else 512, 1 << 9).error == EINVAL
+        assert raw.do(READ, 0, 512, NO_HOLE).error == EINVAL
+        assert raw.do(TRIM, 0, 512, FAST_ZERO).error == EINVAL
+        assert raw.works()
+
+
+def test_length_of_zero():
+    for raw in each_form():
+        for command in READ, TRIM, ZERO, CACHE:
+            assert raw.do(command, 0, 0).error == EINVAL
+        assert raw.works()
+
+
+def test_early_errors_of_a_structured_read_are_chunks():
+    for raw in each_form():
+        reply = raw.do(READ, SIZE, 512)
+        assert reply.simple == (not raw.is_structured)
+
+
+def test_wrong_magic_ends_only_that_connection():
+    with Server('memory', str(SIZE)) as s, Raw(s) as good:
+        good.go()
+        with Raw(s) as raw:
+            raw.go().send(READ, 0, 512, magic=0x11223344)
+            assert raw.is_closed()
+        with Raw(s) as raw:  # an extended request where none was agreed
+            raw.go().send(READ, 0, 512, magic=0x21e41c71)
+            assert raw.is_closed()
+        assert good.works()
+
+
+def test_block_status_without_a_context():
+    with Server('memory', str(SIZE)) as s, Raw(s) as raw:
+        raw.structured().go()
+        assert raw.do(STATUS, 0, 512).error == EINVAL
+        assert raw.works()
+
+
+def test_resize_is_not_offered_and_refused():
+    with Server('memory', str(SIZE)) as s, Raw(s) as raw:
+        assert not raw.go().flags & SEND_RESIZE
+        assert raw.do(8, 0, 512).error == EINVAL
+
+
+main(globals())
