@@ -1,3 +1,19 @@
 # SPDX-License-Identifier: BSD-3-Clause
-# A filter is a line in filter_LTLIBRARIES and one that names its sources.
+# A filter is a line in filter_LTLIBRARIES and two that name its sources and flags.
 filter_ldflags = $(AM_LDFLAGS) -module -avoid-version -shared -rpath $(filterdir)
+
+filter_LTLIBRARIES += \
+	nbdsrv-delay-filter.la \
+	nbdsrv-offset-filter.la \
+	nbdsrv-partition-filter.la \
+	nbdsrv-readonly-filter.la
+
+nbdsrv_delay_filter_la_SOURCES = filters/delay/delay.c
+nbdsrv_delay_filter_la_LDFLAGS = $(filter_ldflags)
+nbdsrv_offset_filter_la_SOURCES = filters/offset/offset.c filters/common/window.h
+nbdsrv_offset_filter_la_LDFLAGS = $(filter_ldflags)
+nbdsrv_partition_filter_la_SOURCES = filters/partition/partition.c \
+	filters/partition/table.c filters/partition/table.h filters/common/window.h
+nbdsrv_partition_filter_la_LDFLAGS = $(filter_ldflags)
+nbdsrv_readonly_filter_la_SOURCES = filters/readonly/readonly.c
+nbdsrv_readonly_filter_la_LDFLAGS = $(filter_ldflags)

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The delay filter: lets operations wait, to see what a slow disk does to others. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include <nbdsrv-filter.h>
+
+struct delay {
+  uint64_t read, write, zero, trim, extents, cache, open, close; /* nanoseconds */
+  uint64_t rdelay, wdelay;
+  int fast_zero;
+};
+
+struct handle {
+  const struct delay *delay;
+  struct nbdsrv_next *next;
+};
+
+#define DELAY(name, member, help)                                                      \
+  {                                                                                    \
+    name, NBDSRV_DURATION, 0, offsetof(struct delay, member), NULL, help, NULL, NULL   \
+  }
+
+static const struct nbdsrv_param params[] = {
+    DELAY("rdelay", rdelay, "delay of reads, block status and caching"),
+    DELAY("wdelay", wdelay, "delay of writes, zeroing and trimming"),
+    DELAY("delay-read", read, "delay of reads"),
+    DELAY("delay-write", write, "delay of writes"),
+    DELAY("delay-zero", zero, "delay of zeroing"),
+    DELAY("delay-trim", trim, "delay of trimming"),
+    DELAY("delay-extents", extents, "delay of block status"),
+    DELAY("delay-cache", cache, "delay of caching"),
+    DELAY("delay-open", open, "delay when a client connects"),
+    DELAY("delay-close", close, "delay when a client leaves"),
+    {"delay-fast-zero", NBDSRV_BOOL, 0, offsetof(struct delay, fast_zero), "true",
+     "whether fast zero requests that would fail wait too", NULL, NULL},
+    {NULL, 0, 0, 0, NULL, NULL, NULL, NULL},
+};
+
+static void
+set_unless_given(uint64_t *one, uint64_t group)
+{
+  if (*one == 0)
+    *one = group;
+}
+
+static int
+delay_ready(void *inst)
+{
+  struct delay *d = inst;
+
+  set_unless_given(&d->read, d->rdelay);
+  set_unless_given(&d->extents, d->rdelay);
+  set_unless_given(&d->cache, d->rdelay);
+  set_unless_given(&d->write, d->wdelay);
+  set_unless_given(&d->zero, d->wdelay);
+  set_unless_given(&d->trim, d->wdelay);
+  return 0;
+}
+
+static int
+delay_open(void *inst, const struct nbdsrv_client *client, void **handle)
+{
+  const struct delay *d = inst;
+  struct handle *h;
+  int error = d->open ? nbdsrv_sleep(d->open) : 0;
+
+  if (error)
+    return error;
+  h = malloc(sizeof *h);
+  if (!h)
+    return ENOMEM;
+  h->delay = d;
+  h->next = client->next;
+  error = nbdsrv_next_open(h->next, client);
+  if (error)
+    free(h);
+  else
+    *handle = h;
+  return error;
+}
+
+static void
+delay_close(void *handle)
+{
+  struct handle *h = handle;
+
+  if (h->delay->close)
+    nbdsrv_sleep(h->delay->close);
+  free(h);
+}
+
+/* What need not wait does not pass through here. */
+static int
+delay_describe(void *handle, struct nbdsrv_info *info)
+{
+  const struct delay *d = ((struct handle *)handle)->delay;
+
+  info->own_ops = (d->read ? NBDSRV_OP_READ : 0) | (d->write ? NBDSRV_OP_WRITE : 0) |
+                  (d->zero ? NBDSRV_OP_ZERO : 0) | (d->trim ? NBDSRV_OP_TRIM : 0) |
+                  (d->extents ? NBDSRV_OP_EXTENTS : 0) |
+                  (d->cache ? NBDSRV_OP_CACHE : 0);
+  return 0;
+}
+
+static int
+delay_read(void *handle, void *buf, uint64_t len, uint64_t off, uint32_t flags)
+{
+  const struct handle *h = handle;
+  int error = nbdsrv_sleep(h->delay->read);
+
+  return error ? error : nbdsrv_next_read(h->next, buf, len, off, flags);
+}
+
+static int
+delay_write(void *handle, const void *buf, uint64_t len, uint64_t off, uint32_t flags)
+{
+  const struct handle *h = handle;
+  int error = nbdsrv_sleep(h->delay->write);
+
+  return error ? error : nbdsrv_next_write(h->next, buf, len, off, flags);
+}
+
+static int
+delay_zero(void *handle, uint64_t len, uint64_t off, uint32_t flags)
+{
+  const struct handle *h = handle;
+  struct nbdsrv_info info = {.size = sizeof info};
+  int error;
+
+  /* A client that asks for a fast answer gets it, if that was wished. */
+  if ((flags & NBDSRV_FLAG_FAST_ZERO) && !h->delay->fast_zero) {
+    error = nbdsrv_next_describe(h->next, &info);
+    if (!error && !(info.can & NBDSRV_CAN_FAST_ZERO))
+      return ENOTSUP;
+  }
+  error = nbdsrv_sleep(h->delay->zero);
+  return error ? error : nbdsrv_next_zero(h->next, len, off, flags);
+}
+
+static int
+delay_trim(void *handle, uint64_t len, uint64_t off, uint32_t flags)
+{
+  const struct handle *h = handle;
+  int error = nbdsrv_sleep(h->delay->trim);
+
+  return error ? error : nbdsrv_next_trim(h->next, len, off, flags);
+}
+
+static int
+delay_cache(void *handle, uint64_t len, uint64_t off, uint32_t flags)
+{
+  const struct handle *h = handle;
+  int error = nbdsrv_sleep(h->delay->cache);
+
+  return error ? error : nbdsrv_next_cache(h->next, len, off, flags);
+}
+
+static int
+delay_extents(void *handle, uint64_t len, uint64_t off, uint32_t flags,
+              struct nbdsrv_extents *extents)
+{
+  const struct handle *h = handle;
+  int error = nbdsrv_sleep(h->delay->extents);
+
+  return error ? error : nbdsrv_next_extents(h->next, len, off, flags, extents);
+}
+
+static struct nbdsrv_plugin filter = {
+    .name = "delay",
+    .summary = "lets operations wait",
+    .params = params,
+    .instance_size = sizeof(struct delay),
+    .thread_model = NBDSRV_THREADS_PARALLEL,
+    .ready = delay_ready,
+    .open = delay_open,
+    .close = delay_close,
+    .describe = delay_describe,
+    .read = delay_read,
+    .write = delay_write,
+    .zero = delay_zero,
+    .trim = delay_trim,
+    .cache = delay_cache,
+    .extents = delay_extents,
+};
+
+NBDSRV_FILTER(filter)

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The offset filter: shows a range of what lies below. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "../common/window.h"
+
+struct offset {
+  uint64_t offset, range;
+};
+
+struct handle {
+  struct window window; /* first */
+  const struct offset *settings;
+};
+
+static const struct nbdsrv_param params[] = {
+    {"offset", NBDSRV_SIZE, 0, offsetof(struct offset, offset), "0",
+     "where the range begins", NULL, NULL},
+    {"range", NBDSRV_SIZE, 0, offsetof(struct offset, range), NULL,
+     "how long it is; up to the end if not given", NULL, NULL},
+    {NULL, 0, 0, 0, NULL, NULL, NULL, NULL},
+};
+
+static int
+offset_open(void *inst, const struct nbdsrv_client *client, void **handle)
+{
+  struct handle *h = calloc(1, sizeof *h);
+  int error = h ? nbdsrv_next_open(client->next, client) : ENOMEM;
+
+  if (error) {
+    free(h);
+    return error;
+  }
+  h->window.next = client->next;
+  h->settings = inst;
+  *handle = h;
+  return 0;
+}
+
+static int
+offset_describe(void *handle, struct nbdsrv_info *info)
+{
+  struct handle *h = handle;
+  uint64_t size = info->export_size;
+  uint64_t offset = h->settings->offset, range = h->settings->range;
+
+  if (offset > size || range > size - offset) {
+    nbdsrv_error("offset %llu and range %llu lie beyond the size, %llu",
+                 (unsigned long long)offset, (unsigned long long)range,
+                 (unsigned long long)size);
+    return EINVAL;
+  }
+  h->window.offset = offset;
+  h->window.length = range ? range : size - offset;
+  window_describe(&h->window, info);
+  return 0;
+}
+
+static struct nbdsrv_plugin filter = {
+    .name = "offset",
+    .summary = "shows a range of what lies below",
+    .params = params,
+    .instance_size = sizeof(struct offset),
+    .thread_model = NBDSRV_THREADS_PARALLEL,
+    .open = offset_open,
+    .close = free,
+    .describe = offset_describe,
+    .extents = window_extents,
+    .before = window_before,
+};
+
+NBDSRV_FILTER(filter)

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The partition filter: shows one partition of the disk below. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "../common/window.h"
+#include "table.h"
+
+struct partition {
+  uint32_t number;
+  uint64_t sector;
+};
+
+struct handle {
+  struct window window; /* first */
+  const struct partition *settings;
+};
+
+static const struct nbdsrv_param params[] = {
+    {"partition", NBDSRV_UINT32, NBDSRV_REQUIRED, offsetof(struct partition, number),
+     NULL, "number of the partition, from 1; logical ones of an MBR from 5", NULL,
+     NULL},
+    {"partition-sectorsize", NBDSRV_SIZE, 0, offsetof(struct partition, sector), "512",
+     "512, or 4096 for disks with large sectors", NULL, NULL},
+    {NULL, 0, 0, 0, NULL, NULL, NULL, NULL},
+};
+
+static int
+partition_ready(void *inst)
+{
+  const struct partition *p = inst;
+
+  if (p->number == 0) {
+    nbdsrv_error("partition: numbers begin at 1");
+    return EINVAL;
+  }
+  if (p->sector != 512 && p->sector != 4096) {
+    nbdsrv_error("partition-sectorsize is 512 or 4096");
+    return EINVAL;
+  }
+  return 0;
+}
+
+static int
+partition_open(void *inst, const struct nbdsrv_client *client, void **handle)
+{
+  struct handle *h = calloc(1, sizeof *h);
+  int error = h ? nbdsrv_next_open(client->next, client) : ENOMEM;
+
+  if (error) {
+    free(h);
+    return error;
+  }
+  h->window.next = client->next;
+  h->settings = inst;
+  *handle = h;
+  return 0;
+}
+
+static int
+read_below(void *opaque, void *buf, uint64_t len, uint64_t off)
+{
+  return nbdsrv_next_read(opaque, buf, len, off, 0);
+}
+
+static int
+partition_describe(void *handle, struct nbdsrv_info *info)
+{
+  struct handle *h = handle;
+  int error = table_find(read_below, h->window.next, info->export_size,
+                         (unsigned)h->settings->sector, h->settings->number,
+                         &h->window.offset, &h->window.length);
+
+  if (!error)
+    window_describe(&h->window, info);
+  return error;
+}
+
+static struct nbdsrv_plugin filter = {
+    .name = "partition",
+    .summary = "shows one partition of the disk below",
+    .params = params,
+    .instance_size = sizeof(struct partition),
+    .thread_model = NBDSRV_THREADS_PARALLEL,
+    .ready = partition_ready,
+    .open = partition_open,
+    .close = free,
+    .describe = partition_describe,
+    .extents = window_extents,
+    .before = window_before,
+};
+
+NBDSRV_FILTER(filter)
