@@ -135,7 +135,8 @@ print_uri(const struct options *o, const struct listeners *listeners)
 
 /* Serves until somebody ends it. */
 static int
-serve(struct server *server, const struct options *o, const struct listeners *listeners)
+serve(struct server *server, const struct options *o, const struct listeners *listeners,
+      bool background)
 {
   int error = 0, status = 0;
 
@@ -145,6 +146,8 @@ serve(struct server *server, const struct options *o, const struct listeners *li
     return EXIT_FAILURE;
   if (o->run && run_start(server, o, listeners) != 0)
     return EXIT_FAILURE;
+  if (background && !o->log_target_given) /* until here the terminal was there */
+    log_set_target(LOG_TO_SYSLOG);
   daemon_is_ready();
   if (o->single)
     error = server_start_connection(server, STDIN_FILENO, STDOUT_FILENO);
@@ -181,15 +184,13 @@ become_server(struct server *server, const struct options *o,
     error = daemon_fork(&parent);
     if (parent || error)
       _exit(error ? EXIT_FAILURE : EXIT_SUCCESS);
-    if (!o->log_target_given)
-      log_set_target(LOG_TO_SYSLOG);
   }
   if (daemon_write_pidfile(o) != 0)
     return EXIT_FAILURE;
   error = daemon_drop_privileges(o);
   if (!error)
     error = server_init(server, o);
-  status = error ? EXIT_FAILURE : serve(server, o, listeners);
+  status = error ? EXIT_FAILURE : serve(server, o, listeners, background);
   if (o->pidfile)
     unlink(o->pidfile);
   return status;

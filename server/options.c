@@ -317,8 +317,20 @@ refuse(const char *text)
 }
 
 static int
+check_port(const struct options *o)
+{
+  uint64_t port;
+
+  if (!o->port || o->port[0] < '0' || o->port[0] > '9') /* or a name of a service */
+    return 0;
+  return nbdsrv_parse_uint64("--port", o->port, o->vsock ? UINT32_MAX : 65535, &port);
+}
+
+static int
 check_listening(struct options *o)
 {
+  if (check_port(o) != 0)
+    return EINVAL;
   if (o->single && (o->tcp || o->unixsocket || o->vsock || o->run))
     return refuse(
         "-s serves one client on stdin and stdout: it cannot listen or --run");
@@ -366,35 +378,62 @@ check_together(struct options *o)
   return check_listening(o);
 }
 
+/* A file or block device that is no shared object. */
+static bool
+is_disk_image(const char *path)
+{
+  struct stat st;
+  char magic[4] = "";
+  FILE *fp;
+  bool object;
+
+  if (stat(path, &st) == -1 || (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode)))
+    return false;
+  fp = fopen(path, "re");
+  if (!fp)
+    return strchr(path, '/') || strchr(path, '.'); /* the file plugin says why */
+  object = fread(magic, 1, sizeof magic, fp) == sizeof magic &&
+           memcmp(magic, "\177ELF", sizeof magic) == 0;
+  fclose(fp);
+  return !object;
+}
+
+/* A word that looks like a file, not like the name of a plugin. */
+static bool
+is_missing_file(const char *word)
+{
+  size_t len = strlen(word);
+  bool object = len > 3 && strcmp(word + len - 3, ".so") == 0;
+
+  return !object && (strchr(word, '/') || strchr(word, '.')) &&
+         access(word, F_OK) == -1;
+}
+
 /* nbdsrv disk.img: a file that is no plugin is what the file plugin serves. */
 static int
 take_words(struct options *o, char **words, int count)
 {
-  struct stat st;
+  int error = 0;
 
   if (count == 0)
     return 0;
   o->plugin = words[0];
-  if (stat(words[0], &st) == 0 && !S_ISDIR(st.st_mode)) {
-    size_t len = strlen(words[0]);
-    bool object = len > 3 && strcmp(words[0] + len - 3, ".so") == 0;
-    bool script = S_ISREG(st.st_mode) && (st.st_mode & 0111) && strchr(words[0], '/');
-
-    if (!object && !script && (strchr(words[0], '/') || strchr(words[0], '.'))) {
-      char *param;
-      o->plugin = "file";
-      if (asprintf(&param, "file=%s", words[0]) == -1)
-        return ENOMEM;
-      int error = add_word(&o->params, &o->param_count, param);
-      free(param);
-      if (error)
-        return error;
-    }
+  if (is_missing_file(words[0])) {
+    log_error("%s: %s: it is neither a plugin nor a disk image", words[0],
+              strerror(errno));
+    return ENOENT;
   }
-  for (int i = 1; i < count; i++)
-    if (add_word(&o->params, &o->param_count, words[i]) != 0)
+  if (is_disk_image(words[0])) {
+    char *param;
+    o->plugin = "file";
+    if (asprintf(&param, "file=%s", words[0]) == -1)
       return ENOMEM;
-  return 0;
+    error = add_word(&o->params, &o->param_count, param);
+    free(param);
+  }
+  for (int i = 1; i < count && !error; i++)
+    error = add_word(&o->params, &o->param_count, words[i]);
+  return error;
 }
 
 static const char *
@@ -463,9 +502,8 @@ options_parse(int argc, char **argv, struct options *o)
       return error;
   }
   log_setup(o->program, o->verbose);
-  if (take_words(o, argv + optind, argc - optind) != 0)
-    return ENOMEM;
-  return check_together(o);
+  id = take_words(o, argv + optind, argc - optind);
+  return id ? id : check_together(o);
 }
 
 void
