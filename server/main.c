@@ -191,6 +191,8 @@ become_server(struct server *server, const struct options *o,
   if (!error)
     error = server_init(server, o);
   status = error ? EXIT_FAILURE : serve(server, o, listeners, background);
+  if (!error)
+    server_destroy(server);
   if (o->pidfile)
     unlink(o->pidfile);
   return status;
@@ -231,8 +233,10 @@ main(int argc, char **argv)
   struct layer *top = NULL;
   int status = EXIT_FAILURE;
 
-  if (options_parse(argc, argv, &options) != 0)
+  if (options_parse(argc, argv, &options) != 0) {
+    options_free(&options);
     return EXIT_FAILURE;
+  }
   if (options.log_target_given)
     log_set_target(options.log_target);
   if (make_stack(&options, &top) == 0) {

@@ -207,8 +207,9 @@ set_listening(struct options *o, int id, const char *arg)
     o->single = true;
     return 0;
   case 'U':
-    o->unixsocket = arg;
-    return 0;
+    free(o->unixsocket);
+    o->unixsocket = strcmp(arg, "-") == 0 ? strdup(arg) : parse_absolute_path(arg);
+    return o->unixsocket ? 0 : ENOMEM;
   case OPTION_KEEPALIVE:
     o->keepalive = true;
     return 0;
@@ -304,6 +305,7 @@ private_socket(struct options *o)
   }
   if (asprintf(&path, "%s/socket", dir) == -1)
     return ENOMEM;
+  free(o->unixsocket);
   o->unixsocket = path;
   o->unixsocket_private = true;
   return 0;
@@ -339,7 +341,7 @@ check_listening(struct options *o)
   if (o->ipv4_only && o->ipv6_only)
     return refuse("-4 and -6 exclude each other");
   if (o->run && !o->tcp && !o->vsock && !o->unixsocket)
-    o->unixsocket = "-";
+    return private_socket(o);
   if (o->vsock && o->unixsocket)
     return refuse("--vsock and -U exclude each other");
   if (o->unixsocket && strcmp(o->unixsocket, "-") == 0) {
@@ -347,8 +349,6 @@ check_listening(struct options *o)
       return refuse("-U - makes a socket that nobody knows: it needs --run");
     return private_socket(o);
   }
-  if (o->unixsocket)
-    o->unixsocket = parse_absolute_path(o->unixsocket);
   o->tcp = !o->unixsocket && !o->vsock && !o->single;
   return 0;
 }
@@ -517,6 +517,7 @@ options_free(struct options *o)
     free(o->debug_flags[i].layer);
     free(o->debug_flags[i].flag);
   }
+  free(o->unixsocket);
   free(o->filters);
   free(o->params);
   free(o->debug_flags);

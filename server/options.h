@@ -63,7 +63,7 @@ struct options {
   const char *ipaddr;      /* -i, NULL: any */
   const char *port;        /* -p, NULL: 10809 */
   bool ipv4_only, ipv6_only;
-  const char *unixsocket;  /* -U, "-" already replaced by a private path */
+  char *unixsocket;        /* -U, absolute; "-" already replaced by a private path */
   bool unixsocket_private; /* remove it and its directory at the end */
   bool vsock;
 

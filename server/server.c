@@ -40,7 +40,11 @@ server_init(struct server *server, const struct options *options)
   pthread_cond_init(&server->gone, &attr);
   pthread_condattr_destroy(&attr);
   server_running = server;
-  return workers_new(&server->workers);
+  if (workers_new(&server->workers) != 0) {
+    server_destroy(server);
+    return ENOMEM;
+  }
+  return 0;
 }
 
 void
