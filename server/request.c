@@ -262,7 +262,7 @@ static bool
 parse_header(const struct connection *conn, struct request *request)
 {
   struct wire_in in = {conn->in + conn->in_start, conn->in_end - conn->in_start};
-  uint32_t magic, length32;
+  uint32_t magic = 0, length32 = 0;
   bool ok = wire_get_u32(&in, &magic) && wire_get_u16(&in, &request->wire_flags) &&
             wire_get_u16(&in, &request->command) &&
             wire_get_u64(&in, &request->cookie) && wire_get_u64(&in, &request->offset);

@@ -26,7 +26,12 @@ python_tests = \
 	tests/transmission-block-status.py \
 	tests/transmission-sparse-read.py \
 	tests/transmission-end.py \
-	tests/extended-headers.py
+	tests/extended-headers.py \
+	tests/clients.py \
+	tests/data-roundtrip.py \
+	tests/resource-bounds.py \
+	tests/hostile.py \
+	tests/stress-model.py
 
 TESTS += $(python_tests)
 EXTRA_DIST += $(python_tests) tests/harness.py tests/rawnbd.py tests/tsan.supp

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# What clients cost: threads and memory of idle ones, memory of busy ones.
+import os
+import resource
+import struct
+import threading
+
+from harness import Server, TempDir, main, wait_for
+from rawnbd import *
+
+MIB = 1 << 20
+
+
+def sanitized():
+    """Sanitizers have their own idea of memory."""
+    return float(os.environ.get('NBDSRV_TEST_SLOW', '1')) > 1
+
+
+def test_idle_connections():
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    count = 1000 if hard == resource.RLIM_INFINITY or hard > 2200 else 200
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard if hard < 4096 else 4096, hard))
+    with Server('memory', '1G') as s:
+        threads, rss = s.threads(), s.rss()
+        clients = [Raw(s) for _ in range(count)]
+        for raw in clients:
+            raw.go()
+            assert raw.works()
+        assert s.threads() - threads <= count
+        if not sanitized():
+            wait_for('idle clients to cost less than 64 KiB each',
+                     lambda: (s.rss() - rss) / count < 65536, 5)
+        for raw in clients:
+            raw.sock.close()
+        wait_for('their threads to end', lambda: s.threads() <= threads + 1)
+
+
+def read_all(s, size, length, depth):
+    with Raw(s) as raw:
+        raw.structured().go()
+        sent = 0
+        for _ in range(depth):
+            raw.send(READ, sent * length, length)
+            sent += 1
+        for _ in range(size // length):
+            reply = raw.reply()
+            assert reply.error == 0
+            if sent < size // length:
+                raw.send(READ, sent * length, length)
+                sent += 1
+
+
+def test_memory_of_busy_readers():
+    with TempDir() as d:
+        path = d + '/disk'
+        with open(path, 'wb') as f:
+            f.truncate(4 << 30)
+            for i in range(64):
+                f.seek(i << 26)
+                f.write(b'x' * MIB)
+        with Server('file', path) as s:
+            rss, worst = s.rss(), 0
+            readers = [threading.Thread(target=read_all, args=(s, 512 * MIB, 2 * MIB, 16))
+                       for _ in range(4)]
+            for t in readers:
+                t.start()
+            while any(t.is_alive() for t in readers):
+                worst = max(worst, s.rss() - rss)
+                readers[0].join(0.02)
+            if not sanitized():
+                assert worst < 64 * MIB, '%d MiB' % (worst // MIB)
+
+
+def test_trim_gives_memory_back():
+    with Server('memory', '1G') as s, Raw(s) as raw:
+        raw.go()
+        rss = s.rss()
+        for i in range(4):
+            assert raw.write(i * 32 * MIB, b'x' * (32 * MIB)) == 0
+        assert s.rss() - rss > 100 * MIB
+        assert raw.do(TRIM, 0, 64 * MIB).error == 0
+        for i in range(64 * MIB // 65536):
+            raw.do(ZERO, 64 * MIB + i * 65536, 65536)
+        if not sanitized():
+            wait_for('memory to come back', lambda: s.rss() - rss < 48 * MIB, 5)
+
+
+main(globals())
