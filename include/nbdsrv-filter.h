@@ -70,6 +70,15 @@ extern int nbdsrv_next_describe(struct nbdsrv_next *next, struct nbdsrv_info *in
 /* Adds the names that what lies below lists.  Only in list (). */
 extern int nbdsrv_next_list(struct nbdsrv_exports *exports);
 
+/* A list of names of the filter's own, to be filled by nbdsrv_next_list (), read
+ * and passed on changed.  like is the list that list () was given; only in list ().
+ * description may come back NULL.  NULL: ENOMEM. */
+extern struct nbdsrv_exports *nbdsrv_exports_new(const struct nbdsrv_exports *like);
+extern void nbdsrv_exports_free(struct nbdsrv_exports *exports);
+extern size_t nbdsrv_exports_count(const struct nbdsrv_exports *exports);
+extern void nbdsrv_exports_get(const struct nbdsrv_exports *exports, size_t i,
+                               const char **name, const char **description);
+
 /* Data calls of the layer below; results as in struct nbdsrv_plugin.  They may
  * block unless NBDSRV_FLAG_NOWAIT is given and what lies below obeys it.  What it
  * lacks is emulated: zero by write, FUA by flush, cache by read, extents as data;

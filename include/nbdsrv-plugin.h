@@ -362,6 +362,10 @@ extern int nbdsrv_read_password(const char *value, char **password);
  * then, 0 after a whole sleep.  In calls that may block. */
 extern int nbdsrv_sleep(uint64_t ns);
 
+/* The thread model of the whole stack, enum nbdsrv_thread_model.  From start () on,
+ * inside any call. */
+extern uint32_t nbdsrv_thread_model(void);
+
 /* 1 if stdin and stdout are free for the plugin's use in config () and ready (). */
 extern int nbdsrv_stdio_safe(void);
 

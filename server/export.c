@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "export.h"
+#include "nbdsrv-filter.h"
 #include "protocol.h"
 
 struct export *
@@ -68,4 +69,38 @@ nbdsrv_exports_add(struct nbdsrv_exports *exports, const char *name,
   }
   exports->count++;
   return 0;
+}
+
+NBDSRV_PUBLIC struct nbdsrv_exports *
+nbdsrv_exports_new(const struct nbdsrv_exports *like)
+{
+  struct nbdsrv_exports *exports = malloc(sizeof *exports);
+
+  if (exports) {
+    exports_init(exports);
+    exports->layer = like->layer;
+  }
+  return exports;
+}
+
+NBDSRV_PUBLIC void
+nbdsrv_exports_free(struct nbdsrv_exports *exports)
+{
+  if (exports)
+    exports_free(exports);
+  free(exports);
+}
+
+NBDSRV_PUBLIC size_t
+nbdsrv_exports_count(const struct nbdsrv_exports *exports)
+{
+  return exports->count;
+}
+
+NBDSRV_PUBLIC void
+nbdsrv_exports_get(const struct nbdsrv_exports *exports, size_t i, const char **name,
+                   const char **description)
+{
+  *name = exports->entries[i].name;
+  *description = exports->entries[i].description;
 }

@@ -38,6 +38,7 @@ layer_begin(struct layer_call *call, struct nbdsrv_next *handle, unsigned comman
                 1;
   for (unsigned i = 0; i < path->hook_count; i++) {
     struct nbdsrv_next *hook = path->hooks[i];
+    log_call_current()->layer = hook->layer; /* for its nbdsrv_error () */
     int error = hook->layer->ops->before
                     ? hook->layer->ops->before(hook->handle, &call->op)
                     : 0;
@@ -60,8 +61,10 @@ layer_finish(struct layer_call *call, int error)
     call->op.flags = place->flags;
     call->op.length = place->length;
     call->op.offset = place->offset;
-    if (hook->layer->ops->after)
+    if (hook->layer->ops->after) {
+      log_call_current()->layer = hook->layer;
       hook->layer->ops->after(hook->handle, &call->op, &error);
+    }
   }
   return error;
 }

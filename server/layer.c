@@ -94,15 +94,30 @@ layer_ready(struct layer *layer)
   return error;
 }
 
-int
-layer_start(struct layer *layer)
+static int
+start_below(struct layer *layer, uint32_t threads)
 {
   int error;
 
   if (!layer)
     return 0;
-  error = layer_start(layer->below);
+  layer->threads = threads;
+  error = start_below(layer->below, threads);
   return error ? error : starting(layer, layer->ops->start, "cannot start");
+}
+
+int
+layer_start(struct layer *top)
+{
+  return start_below(top, layer_threads(top));
+}
+
+NBDSRV_PUBLIC uint32_t
+nbdsrv_thread_model(void)
+{
+  const struct layer *layer = log_call_current()->layer;
+
+  return layer ? layer->threads : NBDSRV_THREADS_SERIALIZE_ALL;
 }
 
 /* How parallel a model is; their values are not in that order. */

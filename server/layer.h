@@ -26,6 +26,7 @@ struct layer {
   struct layer *below; /* NULL: this is the plugin */
   bool *param_seen;    /* params.c: which entries of the table were given */
   bool is_ready;       /* ready () succeeded: stop () is owed */
+  uint32_t threads;    /* of the whole stack, set by layer_start */
 };
 
 #define LAYER_MAX_HOOKS 16
