@@ -1,15 +1,23 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # A filter is a line in filter_LTLIBRARIES and two that name its sources and flags.
 filter_ldflags = $(AM_LDFLAGS) -module -avoid-version -shared -rpath $(filterdir)
+filter_script = filters/common/script.c filters/common/script.h
 
 filter_LTLIBRARIES += \
 	nbdsrv-delay-filter.la \
+	nbdsrv-error-filter.la \
+	nbdsrv-log-filter.la \
 	nbdsrv-offset-filter.la \
 	nbdsrv-partition-filter.la \
 	nbdsrv-readonly-filter.la
 
 nbdsrv_delay_filter_la_SOURCES = filters/delay/delay.c
 nbdsrv_delay_filter_la_LDFLAGS = $(filter_ldflags)
+nbdsrv_error_filter_la_SOURCES = filters/error/error.c filters/common/errname.h
+nbdsrv_error_filter_la_LDFLAGS = $(filter_ldflags)
+nbdsrv_log_filter_la_SOURCES = filters/log/log.c filters/log/entry.c filters/log/log.h \
+	filters/common/errname.h $(filter_script)
+nbdsrv_log_filter_la_LDFLAGS = $(filter_ldflags)
 nbdsrv_offset_filter_la_SOURCES = filters/offset/offset.c filters/common/window.h
 nbdsrv_offset_filter_la_LDFLAGS = $(filter_ldflags)
 nbdsrv_partition_filter_la_SOURCES = filters/partition/partition.c \

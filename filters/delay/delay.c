@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The delay filter: lets operations wait, to see what a slow disk does to others. */
+/* The delay filter: lets operations wait, to see what a slow disk does to others.
+ * Gets operations that have a delay; hands them on after it.
+ */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -7,7 +9,7 @@
 
 struct delay {
   uint64_t read, write, zero, trim, extents, cache, open, close; /* nanoseconds */
-  uint64_t rdelay, wdelay;
+  uint64_t wdelay;
   int fast_zero;
 };
 
@@ -22,9 +24,9 @@ struct handle {
   }
 
 static const struct nbdsrv_param params[] = {
-    DELAY("rdelay", rdelay, "delay of reads, block status and caching"),
+    DELAY("rdelay", read, "delay of reads"),
     DELAY("wdelay", wdelay, "delay of writes, zeroing and trimming"),
-    DELAY("delay-read", read, "delay of reads"),
+    DELAY("delay-read", read, "the same as rdelay"),
     DELAY("delay-write", write, "delay of writes"),
     DELAY("delay-zero", zero, "delay of zeroing"),
     DELAY("delay-trim", trim, "delay of trimming"),
@@ -33,7 +35,7 @@ static const struct nbdsrv_param params[] = {
     DELAY("delay-open", open, "delay when a client connects"),
     DELAY("delay-close", close, "delay when a client leaves"),
     {"delay-fast-zero", NBDSRV_BOOL, 0, offsetof(struct delay, fast_zero), "true",
-     "whether fast zero requests that would fail wait too", NULL, NULL},
+     "false: fast zero requests fail at once", NULL, NULL},
     {NULL, 0, 0, 0, NULL, NULL, NULL, NULL},
 };
 
@@ -49,9 +51,6 @@ delay_ready(void *inst)
 {
   struct delay *d = inst;
 
-  set_unless_given(&d->read, d->rdelay);
-  set_unless_given(&d->extents, d->rdelay);
-  set_unless_given(&d->cache, d->rdelay);
   set_unless_given(&d->write, d->wdelay);
   set_unless_given(&d->zero, d->wdelay);
   set_unless_given(&d->trim, d->wdelay);
@@ -96,10 +95,12 @@ delay_describe(void *handle, struct nbdsrv_info *info)
 {
   const struct delay *d = ((struct handle *)handle)->delay;
 
-  info->own_ops = (d->read ? NBDSRV_OP_READ : 0) | (d->write ? NBDSRV_OP_WRITE : 0) |
-                  (d->zero ? NBDSRV_OP_ZERO : 0) | (d->trim ? NBDSRV_OP_TRIM : 0) |
-                  (d->extents ? NBDSRV_OP_EXTENTS : 0) |
-                  (d->cache ? NBDSRV_OP_CACHE : 0);
+  info->own_ops =
+      (d->read ? NBDSRV_OP_READ : 0) | (d->write ? NBDSRV_OP_WRITE : 0) |
+      (d->zero || !d->fast_zero ? NBDSRV_OP_ZERO : 0) | (d->trim ? NBDSRV_OP_TRIM : 0) |
+      (d->extents ? NBDSRV_OP_EXTENTS : 0) | (d->cache ? NBDSRV_OP_CACHE : 0);
+  if (!d->fast_zero)
+    info->can |= NBDSRV_CAN_FAST_ZERO; /* for it is answered, with ENOTSUP */
   return 0;
 }
 
@@ -125,15 +126,10 @@ static int
 delay_zero(void *handle, uint64_t len, uint64_t off, uint32_t flags)
 {
   const struct handle *h = handle;
-  struct nbdsrv_info info = {.size = sizeof info};
   int error;
 
-  /* A client that asks for a fast answer gets it, if that was wished. */
-  if ((flags & NBDSRV_FLAG_FAST_ZERO) && !h->delay->fast_zero) {
-    error = nbdsrv_next_describe(h->next, &info);
-    if (!error && !(info.can & NBDSRV_CAN_FAST_ZERO))
-      return ENOTSUP;
-  }
+  if ((flags & NBDSRV_FLAG_FAST_ZERO) && !h->delay->fast_zero)
+    return ENOTSUP;
   error = nbdsrv_sleep(h->delay->zero);
   return error ? error : nbdsrv_next_zero(h->next, len, off, flags);
 }

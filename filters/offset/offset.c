@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The offset filter: shows a range of what lies below. */
+/* The offset filter: shows a range of what lies below.
+ * Gets the range from its parameters and checks it against the size at each open;
+ * window.h does the rest.
+ */
 #include <errno.h>
 #include <stdlib.h>
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The partition filter: shows one partition of the disk below. */
+/* The partition filter: shows one partition of the disk below.
+ * Gets its number; table.c finds the range, window.h shows it.
+ */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -20,8 +22,9 @@ static const struct nbdsrv_param params[] = {
     {"partition", NBDSRV_UINT32, NBDSRV_REQUIRED, offsetof(struct partition, number),
      NULL, "number of the partition, from 1; logical ones of an MBR from 5", NULL,
      NULL},
-    {"partition-sectorsize", NBDSRV_SIZE, 0, offsetof(struct partition, sector), "512",
-     "512, or 4096 for disks with large sectors", NULL, NULL},
+    {"partition-sectorsize", NBDSRV_SIZE, 0, offsetof(struct partition, sector), NULL,
+     "512 or 4096; if not given a GPT is looked for at both, and an MBR counts 512",
+     NULL, NULL},
     {NULL, 0, 0, 0, NULL, NULL, NULL, NULL},
 };
 
@@ -34,7 +37,7 @@ partition_ready(void *inst)
     nbdsrv_error("partition: numbers begin at 1");
     return EINVAL;
   }
-  if (p->sector != 512 && p->sector != 4096) {
+  if (p->sector != 0 && p->sector != 512 && p->sector != 4096) {
     nbdsrv_error("partition-sectorsize is 512 or 4096");
     return EINVAL;
   }

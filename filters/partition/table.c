@@ -21,7 +21,7 @@ struct disk {
   table_read read;
   void *opaque;
   uint64_t size;
-  unsigned sector;
+  unsigned sector; /* 0: not known yet */
 };
 
 struct mbr_entry {
@@ -107,20 +107,22 @@ is_extended(const struct mbr_entry *e)
   return e->type == 0x05 || e->type == 0x0f || e->type == 0x85;
 }
 
-/* The chain of extended boot records, partitions 5 and up. */
+/* The chain of extended boot records, partitions 5 and up.  A record may be empty; a
+ * chain that runs in a circle ends after so many steps. */
 static int
 find_logical(const struct disk *disk, const struct mbr_entry *extended, unsigned number,
              uint64_t *offset, uint64_t *length)
 {
   uint64_t at = extended->start;
+  unsigned found = 4;
 
-  for (unsigned i = 5; i < 5 + MOST_LOGICAL; i++) {
+  for (unsigned i = 0; i < MOST_LOGICAL; i++) {
     struct mbr_entry entries[4];
     int error = read_mbr(disk, at * disk->sector, entries);
 
     if (error)
       return error;
-    if (i == number && entries[0].count > 0)
+    if (entries[0].count > 0 && entries[0].type != 0 && ++found == number)
       return to_bytes(disk, at + entries[0].start, entries[0].count, offset, length);
     if (!is_extended(&entries[1]))
       break;
@@ -151,22 +153,44 @@ find_mbr(const struct disk *disk, const struct mbr_entry entries[4], unsigned nu
 #define GPT_ENTRY_LEAST 128u
 #define GPT_ENTRY_MOST  4096u
 
+/* The header lies in the second sector, which says how large a sector is. */
 static int
-find_gpt(const struct disk *disk, unsigned number, uint64_t *offset, uint64_t *length)
+read_gpt_header(struct disk *disk, uint8_t header[GPT_HEADER_SIZE])
+{
+  static const unsigned sectors[] = {512, 4096};
+
+  for (unsigned i = 0; i < 2; i++) {
+    int error;
+
+    if (disk->sector != 0 && disk->sector != sectors[i])
+      continue;
+    error = read_at(disk, header, GPT_HEADER_SIZE, sectors[i]);
+    if (error)
+      return error;
+    if (memcmp(header, "EFI PART", 8) == 0) {
+      disk->sector = sectors[i];
+      return 0;
+    }
+  }
+  if (disk->sector)
+    nbdsrv_error("the GPT has no header: is partition-sectorsize=%u right?",
+                 disk->sector);
+  else
+    nbdsrv_error("the GPT has no header");
+  return EINVAL;
+}
+
+static int
+find_gpt(struct disk *disk, unsigned number, uint64_t *offset, uint64_t *length)
 {
   static const uint8_t no_type[16];
   uint8_t header[GPT_HEADER_SIZE], entry[48];
   uint32_t count, entry_size;
   uint64_t table, first, last;
-  int error = read_at(disk, header, sizeof header, disk->sector);
+  int error = read_gpt_header(disk, header);
 
   if (error)
     return error;
-  if (memcmp(header, "EFI PART", 8) != 0) {
-    nbdsrv_error("the GPT has no header: is partition-sectorsize=%u right?",
-                 disk->sector);
-    return EINVAL;
-  }
   table = le64(header + 72);
   count = le32(header + 80);
   entry_size = le32(header + 84);
@@ -183,10 +207,12 @@ find_gpt(const struct disk *disk, unsigned number, uint64_t *offset, uint64_t *l
     return error;
   first = le64(entry + 32);
   last = le64(entry + 40);
-  if (memcmp(entry, no_type, sizeof no_type) == 0 || last < first)
+  if (memcmp(entry, no_type, sizeof no_type) == 0)
     return not_found(number);
-  if (last - first == UINT64_MAX)
-    return not_found(number);
+  if (last < first || last == UINT64_MAX) {
+    nbdsrv_error("partition %u ends before it begins", number);
+    return EINVAL;
+  }
   return to_bytes(disk, first, last - first + 1, offset, length);
 }
 
@@ -203,5 +229,7 @@ table_find(table_read read, void *opaque, uint64_t size, unsigned sector,
   for (unsigned i = 0; i < 4; i++)
     if (entries[i].type == MBR_GPT)
       return find_gpt(&disk, number, offset, length);
+  if (disk.sector == 0)
+    disk.sector = MBR_SIZE;
   return find_mbr(&disk, entries, number, offset, length);
 }

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The readonly filter: refuses every change, always or while a file exists. */
+/* The readonly filter: refuses every change, always or while a file exists.
+ * Looks at changes only; reads do not meet it.
+ */
 #include <errno.h>
 #include <unistd.h>
 
@@ -49,7 +51,10 @@ readonly_before(void *handle, struct nbdsrv_op *op)
   const struct readonly *r = handle;
 
   (void)op;
-  return access(r->file, F_OK) == 0 ? EPERM : 0;
+  if (access(r->file, F_OK) != 0)
+    return 0;
+  nbdsrv_error("read-only while %s exists", r->file);
+  return EPERM;
 }
 
 static struct nbdsrv_plugin filter = {
