@@ -10,8 +10,19 @@ plugin_LTLIBRARIES += \
 
 nbdsrv_file_plugin_la_SOURCES = plugins/file/file.c plugins/file/data.c plugins/file/file.h
 nbdsrv_file_plugin_la_LDFLAGS = $(module_ldflags)
-nbdsrv_memory_plugin_la_SOURCES = plugins/memory/memory.c plugins/memory/store.c \
-	plugins/memory/store.h
+nbdsrv_memory_plugin_la_SOURCES = \
+	plugins/memory/memory.c \
+	plugins/memory/arena.c \
+	plugins/memory/arena.h \
+	plugins/memory/bytes.h \
+	plugins/memory/chunk.h \
+	plugins/memory/flat.c \
+	plugins/memory/flat.h \
+	plugins/memory/store.c \
+	plugins/memory/store.h \
+	plugins/memory/store-look.c \
+	plugins/memory/tree.c \
+	plugins/memory/tree.h
 nbdsrv_memory_plugin_la_LDFLAGS = $(module_ldflags)
 nbdsrv_null_plugin_la_SOURCES = plugins/null/null.c
 nbdsrv_null_plugin_la_LDFLAGS = $(module_ldflags)

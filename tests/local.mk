@@ -35,3 +35,16 @@ python_tests = \
 
 TESTS += $(python_tests)
 EXTRA_DIST += $(python_tests) tests/harness.py tests/rawnbd.py tests/tsan.supp
+
+# Unit tests: what has no I/O of its own.
+if HAVE_CHECK
+unit_tests = tests/unit-memory-store
+check_PROGRAMS += $(unit_tests)
+TESTS += $(unit_tests)
+endif
+
+tests_unit_memory_store_SOURCES = tests/unit-memory-store.c plugins/memory/store.c \
+	plugins/memory/store-look.c plugins/memory/tree.c plugins/memory/arena.c server/extents.c
+tests_unit_memory_store_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
+tests_unit_memory_store_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_memory_store_LDADD = $(CHECK_LIBS)

@@ -1,21 +1,24 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The memory plugin: a disk in memory, for as long as the server runs.
- * Gets parameters and requests; keeps the bytes in store.c.
+ * Gets parameters and requests; keeps the bytes in store.c, or in flat.c where memory
+ * is to be there from the start.
  */
 #include <errno.h>
 #include <string.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <sys/mman.h>
 
 #include <nbdsrv-plugin.h>
 
+#include "bytes.h"
+#include "flat.h"
 #include "store.h"
 
 struct memory {
   uint64_t size;
   const char *allocator;
-  struct store *store; /* shared by all connections */
+  /* Shared by all connections; one of the two is in use. */
+  struct store *store;
+  struct flat flat;
 };
 
 static const struct nbdsrv_param params[] = {
@@ -26,39 +29,43 @@ static const struct nbdsrv_param params[] = {
     {NULL, 0, 0, 0, NULL, NULL, NULL, NULL},
 };
 
-/* nbdkit's names.  malloc means there that all memory is there from the start, with
- * mlock that it stays in core. */
-static int
-prepare_allocator(struct memory *m)
-{
-  bool lock;
+/* nbdkit's words; it also has zstd, which compresses. */
+enum allocator { SPARSE, MALLOC, MALLOC_LOCKED, OTHER };
 
-  if (strcmp(m->allocator, "sparse") == 0)
-    return 0;
-  lock = strcmp(m->allocator, "malloc,mlock=true") == 0 ||
-         strcmp(m->allocator, "malloc,mlock=1") == 0;
-  if (!lock && strcmp(m->allocator, "malloc") != 0 &&
-      strcmp(m->allocator, "malloc,mlock=false") != 0) {
-    nbdsrv_error("allocator: '%s' is not one of sparse, malloc, malloc,mlock=true",
-                 m->allocator);
-    return EINVAL;
-  }
-  if (lock && mlockall(MCL_FUTURE) == -1) {
-    nbdsrv_error("allocator=%s: memory cannot be locked: %s", m->allocator,
-                 strerror(errno));
-    return errno;
-  }
-  return 0;
+static enum allocator
+allocator_named(const char *name)
+{
+  static const struct {
+    const char *name;
+    enum allocator allocator;
+  } names[] = {
+      {"sparse", SPARSE},
+      {"malloc", MALLOC},
+      {"malloc,mlock=true", MALLOC_LOCKED},
+      {"malloc,mlock=1", MALLOC_LOCKED},
+      {"malloc,mlock=false", MALLOC},
+      {"malloc,mlock=0", MALLOC},
+  };
+
+  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+    if (strcmp(name, names[i].name) == 0)
+      return names[i].allocator;
+  return OTHER;
 }
 
 static int
 memory_ready(void *inst)
 {
   struct memory *m = inst;
-  int error = prepare_allocator(m);
+  enum allocator allocator = allocator_named(m->allocator);
 
-  if (error)
-    return error;
+  if (allocator == OTHER) {
+    nbdsrv_error("allocator: '%s' is not one of sparse, malloc, malloc,mlock=true",
+                 m->allocator);
+    return EINVAL;
+  }
+  if (allocator != SPARSE)
+    return flat_init(&m->flat, m->size, allocator == MALLOC_LOCKED);
   m->store = store_new();
   return m->store ? 0 : ENOMEM;
 }
@@ -69,6 +76,7 @@ memory_stop(void *inst)
   struct memory *m = inst;
 
   store_free(m->store);
+  flat_destroy(&m->flat);
 }
 
 static int
@@ -78,6 +86,8 @@ memory_describe(void *handle, struct nbdsrv_info *info)
 
   info->export_size = m->size;
   info->can |= NBDSRV_CAN_FUA | NBDSRV_CAN_FAST_ZERO | NBDSRV_CAN_MULTI_CONN;
+  if (!m->store)
+    info->can &= ~NBDSRV_CAN_EXTENTS; /* all of it is allocated */
   info->inline_ops = NBDSRV_OP_ALL;
   return 0;
 }
@@ -88,7 +98,10 @@ memory_read(void *handle, void *buf, uint64_t len, uint64_t off, uint32_t flags)
   const struct memory *m = handle;
 
   (void)flags;
-  store_read(m->store, buf, len, off);
+  if (m->store)
+    store_read(m->store, buf, len, off);
+  else
+    bytes_copy(buf, m->flat.base + off, len);
   return 0;
 }
 
@@ -97,7 +110,12 @@ memory_lend(void *handle, uint64_t len, uint64_t off, struct nbdsrv_loan *loan)
 {
   const struct memory *m = handle;
 
-  loan->count = store_lend(m->store, len, off, loan->iov, NBDSRV_LOAN_MAX);
+  if (m->store)
+    loan->count = store_lend(m->store, len, off, loan->iov, NBDSRV_LOAN_MAX);
+  else {
+    loan->count = 1;
+    loan->iov[0] = (struct iovec){m->flat.base + off, len};
+  }
   return loan->count > 0 ? 0 : EAGAIN;
 }
 
@@ -107,7 +125,10 @@ memory_write(void *handle, const void *buf, uint64_t len, uint64_t off, uint32_t
   const struct memory *m = handle;
 
   (void)flags;
-  return store_write(m->store, buf, len, off);
+  if (m->store)
+    return store_write(m->store, buf, len, off);
+  bytes_copy(m->flat.base + off, buf, len);
+  return 0;
 }
 
 /* There is nothing more stable to flush to; and all is cached already. */
@@ -132,10 +153,13 @@ memory_cache(void *handle, uint64_t len, uint64_t off, uint32_t flags)
 static int
 memory_trim(void *handle, uint64_t len, uint64_t off, uint32_t flags)
 {
-  const struct memory *m = handle;
+  struct memory *m = handle;
 
   (void)flags;
-  store_trim(m->store, len, off);
+  if (m->store)
+    store_trim(m->store, len, off);
+  else
+    flat_clear(&m->flat, len, off);
   return 0;
 }
 
@@ -147,10 +171,8 @@ memory_zero(void *handle, uint64_t len, uint64_t off, uint32_t flags)
 {
   const struct memory *m = handle;
 
-  if (!(flags & NBDSRV_FLAG_NO_HOLE)) {
-    store_trim(m->store, len, off);
-    return 0;
-  }
+  if (!m->store || !(flags & NBDSRV_FLAG_NO_HOLE))
+    return memory_trim(handle, len, off, flags);
   return len > MOST_ALLOCATED ? ENOMEM : store_allocate_zeroes(m->store, len, off);
 }
 

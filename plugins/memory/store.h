@@ -25,14 +25,14 @@ void store_read(struct store *store, void *buf, uint64_t len, uint64_t off);
 int store_write(struct store *store, const void *buf, uint64_t len, uint64_t off);
 /* Makes a range read as zeroes and gives its memory back. */
 void store_trim(struct store *store, uint64_t len, uint64_t off);
-/* The same, but what was not allocated counts as allocated afterwards. */
+/* The same, but all of it counts as allocated afterwards. */
 int store_allocate_zeroes(struct store *store, uint64_t len, uint64_t off);
 /* Memory of a range, at most max parts, a hole as a part without a base.  The number
  * of parts, or 0 if they are too many. */
-unsigned store_lend(struct store *store, uint64_t len, uint64_t off,
+unsigned store_lend(const struct store *store, uint64_t len, uint64_t off,
                     struct iovec *parts, unsigned max);
 /* Which pages are allocated. */
-int store_extents(struct store *store, uint64_t len, uint64_t off,
+int store_extents(const struct store *store, uint64_t len, uint64_t off,
                   struct nbdsrv_extents *extents);
 
 #endif

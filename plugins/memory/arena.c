@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Address space for the chunks of a sparse array.
+ * Gets requests for a chunk's worth of it from store.c; hands out pieces of large
+ * anonymous mappings and decides which of them may have a huge page.
+ */
+#define _GNU_SOURCE
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "arena.h"
+
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25
+#endif
+
+/* As much is reserved at once, less where that much is refused. */
+#define ARENA_CHUNKS 128u
+
+/* A kernel allows a process some 65,000 mappings; each split makes one more. */
+#define MOST_SPLITS 16384u
+
+struct arena {
+  struct arena *next;
+  uint8_t *base;
+  unsigned chunks;
+  uint64_t huge[ARENA_CHUNKS / 64]; /* chunks that may have a huge page */
+};
+
+void
+arenas_init(struct arenas *arenas)
+{
+  *arenas = (struct arenas){.list = NULL};
+  pthread_mutex_init(&arenas->lock, NULL);
+}
+
+void
+arenas_destroy(struct arenas *arenas)
+{
+  while (arenas->list) {
+    struct arena *arena = arenas->list;
+    arenas->list = arena->next;
+    munmap(arena->base, arena->chunks * CHUNK);
+    free(arena);
+  }
+  pthread_mutex_destroy(&arenas->lock);
+}
+
+/* Maps chunks of them on a boundary of CHUNK; NULL if refused. */
+static uint8_t *
+map_aligned(unsigned chunks)
+{
+  size_t size = chunks * CHUNK, before, after;
+  uint8_t *base = mmap(NULL, size + CHUNK, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+  if (base == MAP_FAILED)
+    return NULL;
+  before = (size_t)(-(uintptr_t)base & (CHUNK - 1));
+  after = CHUNK - before;
+  if (before > 0)
+    munmap(base, before);
+  if (after > 0)
+    munmap(base + before + size, after);
+  madvise(base + before, size, MADV_NOHUGEPAGE); /* a sparse disk stays sparse */
+  return base + before;
+}
+
+static struct arena *
+new_arena(void)
+{
+  struct arena *arena = calloc(1, sizeof *arena);
+
+  if (!arena)
+    return NULL;
+  for (arena->chunks = ARENA_CHUNKS; arena->chunks > 0; arena->chunks /= 2) {
+    arena->base = map_aligned(arena->chunks);
+    if (arena->base)
+      return arena;
+  }
+  free(arena);
+  return NULL;
+}
+
+uint8_t *
+arenas_take(struct arenas *arenas)
+{
+  uint8_t *chunk = NULL;
+
+  pthread_mutex_lock(&arenas->lock);
+  if (!arenas->list || arenas->taken == arenas->list->chunks) {
+    struct arena *fresh = new_arena();
+    if (!fresh)
+      goto out;
+    fresh->next = arenas->list;
+    arenas->list = fresh;
+    arenas->taken = 0;
+  }
+  chunk = arenas->list->base + arenas->taken++ * CHUNK;
+out:
+  pthread_mutex_unlock(&arenas->lock);
+  return chunk;
+}
+
+/* Neighbours beyond either end count as small. */
+static unsigned
+is_huge(const struct arena *arena, unsigned i)
+{
+  return i < arena->chunks && (arena->huge[i / 64] >> (i % 64) & 1);
+}
+
+/* Changes what a chunk is noted as.  False: there would be too many splits. */
+static bool
+note(struct arenas *arenas, const uint8_t *chunk, bool huge)
+{
+  struct arena *arena;
+  unsigned i, splits;
+  bool allowed;
+
+  pthread_mutex_lock(&arenas->lock);
+  arena = arenas->list;
+  while (chunk < arena->base || chunk >= arena->base + arena->chunks * CHUNK)
+    arena = arena->next;
+  i = (unsigned)((size_t)(chunk - arena->base) / CHUNK);
+  splits = arenas->splits + 2 - 2 * (is_huge(arena, i - 1) != is_huge(arena, i)) -
+           2 * (is_huge(arena, i + 1) != is_huge(arena, i));
+  allowed = splits <= MOST_SPLITS || !huge;
+  if (allowed) {
+    arena->huge[i / 64] ^= (uint64_t)1 << (i % 64);
+    arenas->splits = splits;
+  }
+  pthread_mutex_unlock(&arenas->lock);
+  return allowed;
+}
+
+bool
+arenas_make_huge(struct arenas *arenas, uint8_t *chunk, bool filled)
+{
+  if (!note(arenas, chunk, true))
+    return false;
+  if (madvise(chunk, CHUNK, MADV_HUGEPAGE) == -1) { /* a kernel without them */
+    note(arenas, chunk, false);
+    return false;
+  }
+  if (filled) /* if that fails, the kernel will do it in its own time */
+    madvise(chunk, CHUNK, MADV_COLLAPSE);
+  return true;
+}
+
+void
+arenas_make_small(struct arenas *arenas, uint8_t *chunk)
+{
+  madvise(chunk, CHUNK, MADV_NOHUGEPAGE);
+  note(arenas, chunk, false);
+}
