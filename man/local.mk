@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Manual pages, written in POD: a page is a line in one of the two lists.
+man1_pods = \
+	man/nbdsrv.pod \
+	man/nbdsrv-protocol.pod \
+	man/nbdsrv-file-plugin.pod \
+	man/nbdsrv-memory-plugin.pod \
+	man/nbdsrv-null-plugin.pod \
+	man/nbdsrv-delay-filter.pod \
+	man/nbdsrv-offset-filter.pod \
+	man/nbdsrv-partition-filter.pod \
+	man/nbdsrv-readonly-filter.pod
+man3_pods =
+
+EXTRA_DIST += $(man1_pods) $(man3_pods)
+
+if HAVE_POD2MAN
+man_MANS += $(man1_pods:.pod=.1) $(man3_pods:.pod=.3)
+CLEANFILES += $(man1_pods:.pod=.1) $(man3_pods:.pod=.3)
+
+pod2man_flags = --utf8 --center "nbdsrv manual" --release "nbdsrv $(PACKAGE_VERSION)"
+
+.pod.1:
+	$(AM_V_GEN)$(MKDIR_P) $(@D) && $(POD2MAN) $(pod2man_flags) --section 1 --name $(*F) $< $@
+.pod.3:
+	$(AM_V_GEN)$(MKDIR_P) $(@D) && $(POD2MAN) $(pod2man_flags) --section 3 --name $(*F) $< $@
+endif

@@ -378,6 +378,14 @@ check_together(struct options *o)
   return check_listening(o);
 }
 
+static bool
+is_named_object(const char *path)
+{
+  size_t len = strlen(path);
+
+  return len > 3 && strcmp(path + len - 3, ".so") == 0;
+}
+
 /* A file or block device that is no shared object. */
 static bool
 is_disk_image(const char *path)
@@ -387,7 +395,8 @@ is_disk_image(const char *path)
   FILE *fp;
   bool object;
 
-  if (stat(path, &st) == -1 || (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode)))
+  if (is_named_object(path) || stat(path, &st) == -1 ||
+      (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode)))
     return false;
   fp = fopen(path, "re");
   if (!fp)
@@ -402,10 +411,7 @@ is_disk_image(const char *path)
 static bool
 is_missing_file(const char *word)
 {
-  size_t len = strlen(word);
-  bool object = len > 3 && strcmp(word + len - 3, ".so") == 0;
-
-  return !object && (strchr(word, '/') || strchr(word, '.')) &&
+  return !is_named_object(word) && (strchr(word, '/') || strchr(word, '.')) &&
          access(word, F_OK) == -1;
 }
 

@@ -77,7 +77,7 @@ def nbdsrv(*args, **kw):
 def refused(*args, **kw):
     """The one line with which the server refuses to start."""
     r = nbdsrv(*args, check=False, **kw)
-    assert r.returncode == 1, 'exit status %d: %s' % (r.returncode, r.stderr)
+    assert r.returncode == 1, '%s: exit status %d: %s' % (args, r.returncode, r.stderr)
     lines = r.stderr.splitlines()
     assert len(lines) == 1, r.stderr
     assert ': error: ' in lines[0], r.stderr

@@ -27,6 +27,7 @@ python_tests = \
 	tests/transmission-sparse-read.py \
 	tests/transmission-end.py \
 	tests/extended-headers.py \
+	tests/cli.py \
 	tests/clients.py \
 	tests/data-roundtrip.py \
 	tests/resource-bounds.py \
