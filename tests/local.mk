@@ -32,14 +32,22 @@ python_tests = \
 	tests/data-roundtrip.py \
 	tests/resource-bounds.py \
 	tests/hostile.py \
-	tests/stress-model.py
+	tests/stress-model.py \
+	tests/filter-delay.py \
+	tests/filter-error.py \
+	tests/filter-log.py \
+	tests/filter-offset.py \
+	tests/filter-partition.py \
+	tests/filter-readonly.py
 
 TESTS += $(python_tests)
 EXTRA_DIST += $(python_tests) tests/harness.py tests/rawnbd.py tests/tsan.supp
 
 # Unit tests: what has no I/O of its own.
 if HAVE_CHECK
-unit_tests = tests/unit-memory-store
+unit_tests = \
+	tests/unit-memory-store \
+	tests/unit-partition-table
 check_PROGRAMS += $(unit_tests)
 TESTS += $(unit_tests)
 endif
@@ -49,3 +57,8 @@ tests_unit_memory_store_SOURCES = tests/unit-memory-store.c plugins/memory/store
 tests_unit_memory_store_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 tests_unit_memory_store_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_memory_store_LDADD = $(CHECK_LIBS)
+tests_unit_partition_table_SOURCES = tests/unit-partition-table.c tests/unit.c \
+	tests/unit.h filters/partition/table.c
+tests_unit_partition_table_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
+tests_unit_partition_table_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_partition_table_LDADD = $(CHECK_LIBS)
