@@ -6,10 +6,13 @@ filter_script = filters/common/script.c filters/common/script.h
 filter_LTLIBRARIES += \
 	nbdsrv-delay-filter.la \
 	nbdsrv-error-filter.la \
+	nbdsrv-exportname-filter.la \
 	nbdsrv-log-filter.la \
 	nbdsrv-offset-filter.la \
 	nbdsrv-partition-filter.la \
-	nbdsrv-readonly-filter.la
+	nbdsrv-rate-filter.la \
+	nbdsrv-readonly-filter.la \
+	nbdsrv-retry-filter.la
 
 nbdsrv_delay_filter_la_SOURCES = filters/delay/delay.c
 nbdsrv_delay_filter_la_LDFLAGS = $(filter_ldflags)
@@ -25,3 +28,10 @@ nbdsrv_partition_filter_la_SOURCES = filters/partition/partition.c \
 nbdsrv_partition_filter_la_LDFLAGS = $(filter_ldflags)
 nbdsrv_readonly_filter_la_SOURCES = filters/readonly/readonly.c
 nbdsrv_readonly_filter_la_LDFLAGS = $(filter_ldflags)
+nbdsrv_exportname_filter_la_SOURCES = filters/exportname/exportname.c $(filter_script)
+nbdsrv_exportname_filter_la_LDFLAGS = $(filter_ldflags)
+nbdsrv_rate_filter_la_SOURCES = filters/rate/rate.c filters/rate/bucket.c filters/rate/bucket.h
+nbdsrv_rate_filter_la_LDFLAGS = $(filter_ldflags)
+nbdsrv_retry_filter_la_SOURCES = filters/retry/retry.c filters/retry/client.c \
+	filters/retry/client.h
+nbdsrv_retry_filter_la_LDFLAGS = $(filter_ldflags)

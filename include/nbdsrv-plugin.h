@@ -220,7 +220,8 @@ struct nbdsrv_plugin {
 
   /* A parameter of type NBDSRV_FREE, or, where the table has an entry named "*"
    * of that type, any key that no other entry names.  Keys come in the order of
-   * the command line. Return ENOENT for a key that "*" does not want. */
+   * the command line. Return ENOENT for a key that "*" does not want.  value is the
+   * server's until the instance goes. */
   int (*config)(void *inst, const char *key, const char *value);
 
   /* All parameters are in: check them, open what is needed.  Before the fork,

@@ -35,10 +35,13 @@ python_tests = \
 	tests/stress-model.py \
 	tests/filter-delay.py \
 	tests/filter-error.py \
+	tests/filter-exportname.py \
 	tests/filter-log.py \
 	tests/filter-offset.py \
 	tests/filter-partition.py \
-	tests/filter-readonly.py
+	tests/filter-rate.py \
+	tests/filter-readonly.py \
+	tests/filter-retry.py
 
 TESTS += $(python_tests)
 EXTRA_DIST += $(python_tests) tests/harness.py tests/rawnbd.py tests/tsan.supp
@@ -47,7 +50,8 @@ EXTRA_DIST += $(python_tests) tests/harness.py tests/rawnbd.py tests/tsan.supp
 if HAVE_CHECK
 unit_tests = \
 	tests/unit-memory-store \
-	tests/unit-partition-table
+	tests/unit-partition-table \
+	tests/unit-rate-bucket
 check_PROGRAMS += $(unit_tests)
 TESTS += $(unit_tests)
 endif
@@ -62,3 +66,9 @@ tests_unit_partition_table_SOURCES = tests/unit-partition-table.c tests/unit.c \
 tests_unit_partition_table_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 tests_unit_partition_table_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_partition_table_LDADD = $(CHECK_LIBS)
+
+tests_unit_rate_bucket_SOURCES = tests/unit-rate-bucket.c tests/unit.c tests/unit.h \
+	filters/rate/bucket.c
+tests_unit_rate_bucket_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
+tests_unit_rate_bucket_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_rate_bucket_LDADD = $(CHECK_LIBS)
