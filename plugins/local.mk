@@ -8,7 +8,13 @@ plugin_LTLIBRARIES += \
 	nbdsrv-memory-plugin.la \
 	nbdsrv-null-plugin.la
 
-nbdsrv_file_plugin_la_SOURCES = plugins/file/file.c plugins/file/data.c plugins/file/file.h
+nbdsrv_file_plugin_la_SOURCES = \
+	plugins/file/file.c \
+	plugins/file/file.h \
+	plugins/file/open.c \
+	plugins/file/data.c \
+	plugins/file/holes.c \
+	plugins/file/evict.c
 nbdsrv_file_plugin_la_LDFLAGS = $(module_ldflags)
 nbdsrv_memory_plugin_la_SOURCES = \
 	plugins/memory/memory.c \

@@ -228,4 +228,5 @@ daemon_handle_signals(void)
   sigaction(SIGINT, &quit, NULL);
   sigaction(SIGQUIT, &quit, NULL);
   signal(SIGPIPE, SIG_IGN);
+  signal(SIGXFSZ, SIG_IGN); /* a write beyond ulimit -f fails with EFBIG instead */
 }

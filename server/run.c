@@ -126,6 +126,7 @@ run_start(struct server *server, const struct options *o, const struct listeners
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     signal(SIGPIPE, SIG_DFL);
+    signal(SIGXFSZ, SIG_DFL);
     execl("/bin/sh", "sh", "-c", script, (char *)NULL);
     _exit(127);
   }

@@ -1,30 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The file plugin: serves a file, a block device, or every file of a directory.
- * Gets parameters and export names; opens a descriptor for each connection, whose
- * data calls stand in data.c.
+ * Gets parameters and checks them; open.c opens a descriptor for each connection,
+ * whose data calls stand in data.c and holes.c.
  */
 #define _GNU_SOURCE
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/fs.h>
-#include <linux/magic.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "file.h"
-
-struct file {
-  const char *file, *dir;
-  int fd;    /* fd=, or -1 */
-  int dirfd; /* dirfd=, or dir= opened; or -1 */
-  int fadvise, cache;
-};
 
 static const struct nbdsrv_param params[] = {
     {"file", NBDSRV_PATH, NBDSRV_MAGIC, offsetof(struct file, file), NULL,
@@ -45,38 +32,52 @@ static const struct nbdsrv_param params[] = {
 };
 
 static int
-check_descriptor(const char *what, int fd)
+check_type(const char *what, const struct stat *st, bool is_dir)
 {
-  if (fd <= STDERR_FILENO || fcntl(fd, F_GETFD) == -1) {
-    nbdsrv_error("%s=%d is not an open descriptor above 2", what, fd);
+  if (is_dir ? S_ISDIR(st->st_mode) : S_ISREG(st->st_mode) || S_ISBLK(st->st_mode))
+    return 0;
+  if (is_dir)
+    nbdsrv_error("%s is not a directory", what);
+  else
+    nbdsrv_error("%s is %s", what,
+                 S_ISDIR(st->st_mode) ? "a directory: use dir= to serve its files"
+                                      : "neither a file nor a block device");
+  return is_dir ? ENOTDIR : EINVAL;
+}
+
+static int
+check_descriptor(const char *parameter, int fd, bool is_dir)
+{
+  char what[32];
+  struct stat st;
+  int mode;
+
+  snprintf(what, sizeof what, "%s=%d", parameter, fd);
+  if (fd <= STDERR_FILENO || fstat(fd, &st) == -1) {
+    nbdsrv_error("%s is not an open descriptor above 2", what);
+    return EBADF;
+  }
+  mode = fcntl(fd, F_GETFL);
+  if (!is_dir && ((mode & O_ACCMODE) == O_WRONLY || (mode & O_APPEND))) {
+    nbdsrv_error("%s is not open for reading, or it is open for appending", what);
     return EBADF;
   }
   fcntl(fd, F_SETFD, FD_CLOEXEC);
-  return 0;
+  return check_type(what, &st, is_dir);
 }
 
 static int
 check_file(const char *path)
 {
   struct stat st;
+  int error;
 
-  if (stat(path, &st) == -1) {
-    int error = errno;
+  if (stat(path, &st) == -1 || access(path, R_OK) == -1) {
+    error = errno;
     nbdsrv_error("%s: %s", path, strerror(error));
     return error;
   }
-  if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode)) {
-    nbdsrv_error("%s is %s", path,
-                 S_ISDIR(st.st_mode) ? "a directory: use dir= to serve its files"
-                                     : "neither a file nor a block device");
-    return EINVAL;
-  }
-  if (access(path, R_OK) == -1) {
-    int error = errno;
-    nbdsrv_error("%s: %s", path, strerror(error));
-    return error;
-  }
-  return 0;
+  return check_type(path, &st, false);
 }
 
 static int
@@ -91,9 +92,9 @@ file_ready(void *inst)
     return EINVAL;
   }
   if (f->fd != -1)
-    return check_descriptor("fd", f->fd);
+    return check_descriptor("fd", f->fd, false);
   if (f->dirfd != -1)
-    return check_descriptor("dirfd", f->dirfd);
+    return check_descriptor("dirfd", f->dirfd, true);
   if (f->file)
     return check_file(f->file);
   f->dirfd = open(f->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -116,206 +117,15 @@ file_stop(void *inst)
     close(f->fd);
 }
 
-static int
-by_name(const struct dirent **a, const struct dirent **b)
-{
-  return strcmp((*a)->d_name, (*b)->d_name);
-}
-
-static bool
-is_served(int dirfd, const char *name)
-{
-  struct stat st;
-
-  return fstatat(dirfd, name, &st, 0) == 0 &&
-         (S_ISREG(st.st_mode) || S_ISBLK(st.st_mode));
-}
-
-static int
-file_list(void *inst, struct nbdsrv_exports *exports)
-{
-  const struct file *f = inst;
-  struct dirent **names;
-  int n, error = 0;
-
-  if (f->dirfd == -1)
-    return nbdsrv_exports_add(exports, "", NULL);
-  n = scandirat(f->dirfd, ".", &names, NULL, by_name);
-  if (n == -1)
-    return errno;
-  for (int i = 0; i < n; i++) {
-    if (!error && is_served(f->dirfd, names[i]->d_name))
-      error = nbdsrv_exports_add(exports, names[i]->d_name, NULL);
-    free(names[i]);
-  }
-  free(names);
-  return error;
-}
-
-/* -------------------------------------------------------------------- opening */
-
-/* A descriptor for this client, for writing if that is possible; or -errno. */
-static int
-open_one(int dirfd, const char *path, bool *can_write)
-{
-  int fd = -1;
-
-  if (*can_write)
-    fd = openat(dirfd, path, O_RDWR | O_CLOEXEC | O_NOCTTY);
-  if (fd == -1) {
-    if (*can_write && errno != EACCES && errno != EROFS && errno != EPERM &&
-        errno != EISDIR && errno != ETXTBSY)
-      return -errno;
-    *can_write = false;
-    fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-  }
-  return fd == -1 ? -errno : fd;
-}
-
-/* Export names are names of files here, nothing that leads elsewhere. */
-static int
-open_in_directory(const struct file *f, const char *name, bool *can_write)
-{
-  if (name[0] == '\0' || strchr(name, '/') || strcmp(name, ".") == 0 ||
-      strcmp(name, "..") == 0 || !is_served(f->dirfd, name)) {
-    nbdsrv_error("there is no export '%s'", name);
-    return -ENOENT;
-  }
-  return open_one(f->dirfd, name, can_write);
-}
-
-static int
-open_inherited(const struct file *f, bool *can_write)
-{
-  int fd = fcntl(f->fd, F_DUPFD_CLOEXEC, 3);
-  int mode = fcntl(f->fd, F_GETFL);
-
-  if (fd == -1)
-    return -errno;
-  *can_write = *can_write && (mode & O_ACCMODE) == O_RDWR;
-  return fd;
-}
-
-static void
-learn(struct open_file *h, const struct stat *st)
-{
-  struct statfs fs;
-  int sector = 512, read_only = 0;
-
-  h->is_block = S_ISBLK(st->st_mode);
-  h->sector = 1;
-  if (h->is_block) {
-    if (ioctl(h->fd, BLKSSZGET, &sector) == 0 && sector > 0)
-      h->sector = (uint32_t)sector;
-    if (ioctl(h->fd, BLKROGET, &read_only) == 0 && read_only)
-      h->can_write = false;
-  } else if (fstatfs(h->fd, &fs) == 0)
-    h->memory_backed = fs.f_type == TMPFS_MAGIC;
-  atomic_init(&h->can.nowait_read, true);
-  atomic_init(&h->can.nowait_write, true);
-  atomic_init(&h->can.punch, true);
-  atomic_init(&h->can.zero_range, true);
-  atomic_init(&h->can.discard, true);
-  atomic_init(&h->can.zero_out, true);
-}
-
-static int
-file_open(void *inst, const struct nbdsrv_client *client, void **handle)
-{
-  static const int advice[] = {POSIX_FADV_NORMAL, POSIX_FADV_RANDOM,
-                               POSIX_FADV_SEQUENTIAL};
-  const struct file *f = inst;
-  struct open_file *h = calloc(1, sizeof *h);
-  struct stat st;
-
-  if (!h)
-    return ENOMEM;
-  h->can_write = !client->readonly;
-  h->cache = (enum file_cache)f->cache;
-  h->fd = f->fd != -1      ? open_inherited(f, &h->can_write)
-          : f->dirfd != -1 ? open_in_directory(f, client->export_name, &h->can_write)
-                           : open_one(AT_FDCWD, f->file, &h->can_write);
-  if (h->fd < 0 || fstat(h->fd, &st) == -1) {
-    int error = h->fd < 0 ? -h->fd : errno;
-    if (error != ENOENT || f->file)
-      nbdsrv_error("%s: %s", f->file ? f->file : client->export_name, strerror(error));
-    if (h->fd >= 0)
-      close(h->fd);
-    free(h);
-    return error;
-  }
-  learn(h, &st);
-  posix_fadvise(h->fd, 0, 0, advice[f->fadvise]);
-  *handle = h;
-  return 0;
-}
-
-static void
-file_close(void *handle)
-{
-  struct open_file *h = handle;
-
-  close(h->fd);
-  free(h);
-}
-
-/* ------------------------------------------------------------------ describing */
-
-static uint32_t
-power_of_two(unsigned v, uint32_t least, uint32_t most)
-{
-  uint32_t p = least;
-
-  while (p < v && p < most)
-    p *= 2;
-  return p;
-}
-
-static void
-describe_block_device(const struct open_file *h, struct nbdsrv_info *info)
-{
-  unsigned best = 0;
-  unsigned short rotational = 0;
-
-  if (ioctl(h->fd, BLKIOOPT, &best) == -1 || best == 0)
-    best = 4096;
-  info->block_minimum = h->sector;
-  info->block_preferred =
-      power_of_two(best, h->sector > 4096 ? h->sector : 4096, 32u * 1024 * 1024);
-  info->block_maximum = 64u * 1024 * 1024;
-  if (ioctl(h->fd, BLKROTATIONAL, &rotational) == 0 && rotational)
-    info->can |= NBDSRV_IS_ROTATIONAL;
-}
-
-static int
-file_describe(void *handle, struct nbdsrv_info *info)
-{
-  const struct open_file *h = handle;
-  off_t end = lseek(h->fd, 0, SEEK_END);
-
-  if (end == -1) {
-    int error = errno;
-    nbdsrv_error("finding the size: %s", strerror(error));
-    return error;
-  }
-  info->export_size = (uint64_t)end;
-  info->can |=
-      NBDSRV_CAN_FUA | NBDSRV_CAN_FAST_ZERO | NBDSRV_CAN_MULTI_CONN | NBDSRV_CAN_SPARSE;
-  if (!h->can_write)
-    info->can &= ~NBDSRV_CAN_WRITE;
-  info->nowait_ops = NBDSRV_OP_READ | NBDSRV_OP_WRITE;
-  if (h->is_block) {
-    describe_block_device(h, info);
-    /* Holes of a device below are its own affair. */
-    info->can &= ~(NBDSRV_CAN_EXTENTS | NBDSRV_CAN_SPARSE);
-  }
-  return 0;
-}
-
 static void
 file_dump(void)
 {
-  puts("file_extents=yes");
+  /* What nbdkit's plugin says where it was built on Linux. */
+  puts("file_blksszget=yes\n"
+       "file_blkzeroout=yes\n"
+       "file_extents=yes\n"
+       "file_falloc_fl_punch_hole=yes\n"
+       "file_falloc_fl_zero_range=yes");
 }
 
 static struct nbdsrv_plugin plugin = {
