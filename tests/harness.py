@@ -44,6 +44,11 @@ class Skip(Exception):
     pass
 
 
+def sanitized():
+    """Sanitizers have their own idea of memory."""
+    return SLOW > 1
+
+
 def deadline(seconds):
     return time.monotonic() + seconds * SLOW
 
@@ -95,7 +100,8 @@ def free_port():
 
 
 class Server:
-    def __init__(self, *args, tcp=False, wait=True, env=None, clean=True):
+    def __init__(self, *args, tcp=False, wait=True, env=None, clean=True,
+                 pass_fds=()):
         self.dir = tempfile.mkdtemp(prefix='nbdsrv-test-')
         self.socket = None if tcp else os.path.join(self.dir, 's')
         self.pidfile = os.path.join(self.dir, 'pid')
@@ -107,7 +113,7 @@ class Server:
         self.process = subprocess.Popen(
             [NBDSRV, '-f', '-P', self.pidfile, *where, *args],
             stdin=subprocess.DEVNULL, stdout=self.log_out, stderr=self.log_out,
-            env=dict(os.environ, **(env or {})), start_new_session=True)
+            env=dict(os.environ, **(env or {})), start_new_session=True, pass_fds=pass_fds)
         if wait:
             wait_for('the server', self._is_ready)
             self.pid = int(open(self.pidfile).read())

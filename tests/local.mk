@@ -33,6 +33,11 @@ python_tests = \
 	tests/resource-bounds.py \
 	tests/hostile.py \
 	tests/stress-model.py \
+	tests/plugin-file.py \
+	tests/plugin-file-block.py \
+	tests/plugin-file-dir.py \
+	tests/plugin-memory.py \
+	tests/plugin-null.py \
 	tests/filter-delay.py \
 	tests/filter-error.py \
 	tests/filter-exportname.py \
@@ -56,7 +61,7 @@ check_PROGRAMS += $(unit_tests)
 TESTS += $(unit_tests)
 endif
 
-tests_unit_memory_store_SOURCES = tests/unit-memory-store.c plugins/memory/store.c \
+tests_unit_memory_store_SOURCES = tests/unit-memory-store.c tests/unit.c tests/unit.h plugins/memory/store.c \
 	plugins/memory/store-look.c plugins/memory/tree.c plugins/memory/arena.c server/extents.c
 tests_unit_memory_store_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 tests_unit_memory_store_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)

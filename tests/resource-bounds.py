@@ -5,15 +5,10 @@ import resource
 import struct
 import threading
 
-from harness import Server, TempDir, main, wait_for
+from harness import Server, TempDir, main, sanitized, wait_for
 from rawnbd import *
 
 MIB = 1 << 20
-
-
-def sanitized():
-    """Sanitizers have their own idea of memory."""
-    return float(os.environ.get('NBDSRV_TEST_SLOW', '1')) > 1
 
 
 def test_idle_connections():

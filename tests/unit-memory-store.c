@@ -2,7 +2,6 @@
 /* Unit tests of the memory plugin's sparse array.
  * Compares it with a plain array, and lets threads disturb each other.
  */
-#include <check.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -11,13 +10,7 @@
 #include "plugins/memory/store.h"
 #include "plugins/memory/tree.h"
 #include "server/extents.h"
-
-/* What the server would give. */
-void
-nbdsrv_error(const char *fmt, ...)
-{
-  ck_abort_msg("an error: %s", fmt);
-}
+#include "unit.h"
 
 static uint64_t
 draw(uint64_t *state, uint64_t below)
@@ -325,23 +318,15 @@ END_TEST
 int
 main(void)
 {
-  Suite *suite = suite_create("memory store");
-  TCase *tc = tcase_create("store");
-  SRunner *runner;
-  int failed;
+  const TTest *tests[] = {
+      test_model,
+      test_model_at_the_end,
+      test_extents_are_exact,
+      test_lend_names_large_holes_only,
+      test_lent_memory_stays_with_its_offset,
+      test_huge_pages_come_and_go,
+      test_neighbours_do_not_lose_data,
+  };
 
-  tcase_set_timeout(tc, 120);
-  tcase_add_test(tc, test_model);
-  tcase_add_test(tc, test_model_at_the_end);
-  tcase_add_test(tc, test_extents_are_exact);
-  tcase_add_test(tc, test_lend_names_large_holes_only);
-  tcase_add_test(tc, test_lent_memory_stays_with_its_offset);
-  tcase_add_test(tc, test_huge_pages_come_and_go);
-  tcase_add_test(tc, test_neighbours_do_not_lose_data);
-  suite_add_tcase(suite, tc);
-  runner = srunner_create(suite);
-  srunner_run_all(runner, CK_NORMAL);
-  failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed != 0;
+  return unit_main("memory store", tests, sizeof tests / sizeof tests[0]);
 }

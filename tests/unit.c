@@ -32,6 +32,7 @@ unit_main(const char *name, const TTest *const *tests, unsigned count)
   SRunner *runner;
   int failed;
 
+  tcase_set_timeout(tcase, 60);
   for (unsigned i = 0; i < count; i++)
     tcase_add_test(tcase, tests[i]);
   suite_add_tcase(suite, tcase);

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -17,7 +18,14 @@
 
 /* ---------------------------------------------------------------- read, write */
 
-/* What is left for a blocking read once the cached part is there. */
+static int
+ended_early(uint64_t off)
+{
+  nbdsrv_error("the file ends at %llu: it was made shorter while in use",
+               (unsigned long long)off);
+  return EIO;
+}
+
 static int
 read_all(const struct open_file *h, uint8_t *p, size_t left, uint64_t off)
 {
@@ -30,11 +38,8 @@ read_all(const struct open_file *h, uint8_t *p, size_t left, uint64_t off)
       nbdsrv_error("reading at %llu: %s", (unsigned long long)off, strerror(error));
       return error;
     }
-    if (n == 0) {
-      nbdsrv_error("the file ends at %llu: it was made shorter while in use",
-                   (unsigned long long)off);
-      return EIO;
-    }
+    if (n == 0)
+      return ended_early(off);
     p += n;
     off += (uint64_t)n;
     left -= (size_t)n;
@@ -157,6 +162,17 @@ file_cache(void *handle, uint64_t len, uint64_t off, uint32_t flags)
 
 /* --------------------------------------------------------------------- extents */
 
+/* Beyond its end a file seems to be a hole. */
+static int
+check_size(const struct open_file *h)
+{
+  struct stat st;
+
+  if (fstat(h->fd, &st) == -1)
+    return errno;
+  return (uint64_t)st.st_size < h->size ? ended_early((uint64_t)st.st_size) : 0;
+}
+
 /* REQ_ONE: nobody wants a second extent, so none is looked for. */
 int
 file_extents(void *handle, uint64_t len, uint64_t off, uint32_t flags,
@@ -170,9 +186,13 @@ file_extents(void *handle, uint64_t len, uint64_t off, uint32_t flags,
     /* The position that lseek moves is nobody's: all data calls name offsets. */
     off_t data = lseek(h->fd, (off_t)off, SEEK_DATA), hole;
 
-    if (data == -1 && errno == ENXIO) /* a hole up to the end of the file */
+    if (data == -1 && errno == ENXIO) { /* a hole up to the end of the file */
+      error = check_size(h);
+      if (error)
+        return error;
       data = (off_t)end;
-    else if (data == -1) /* no such thing here: all is data */
+    }
+    if (data == -1) /* no such thing here: all is data */
       return nbdsrv_extents_add(extents, off, end - off, 0);
     if ((uint64_t)data > off)
       error = nbdsrv_extents_add(extents, off, (uint64_t)data - off,

@@ -42,6 +42,7 @@ struct evict {
 /* The handle of a connection. */
 struct open_file {
   int fd;
+  uint64_t size; /* as described; the file's own may be another by now */
   bool is_block;
   bool can_write;
   bool memory_backed;  /* tmpfs: nothing to wait for */

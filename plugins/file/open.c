@@ -237,7 +237,7 @@ file_describe(void *handle, struct nbdsrv_info *info)
     nbdsrv_error("finding the size: %s", strerror(error));
     return error;
   }
-  info->export_size = (uint64_t)end;
+  info->export_size = h->size = (uint64_t)end;
   info->can |= NBDSRV_CAN_FUA | NBDSRV_CAN_FAST_ZERO | NBDSRV_CAN_MULTI_CONN;
   if (!h->can_write)
     info->can &= ~NBDSRV_CAN_WRITE;
