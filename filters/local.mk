@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # A filter is a line in filter_LTLIBRARIES and two that name its sources and flags.
-filter_ldflags = $(AM_LDFLAGS) -module -avoid-version -shared -rpath $(filterdir)
+filter_ldflags = $(AM_LDFLAGS) -module -avoid-version -shared
 filter_script = filters/common/script.c filters/common/script.h
 
 filter_LTLIBRARIES += \

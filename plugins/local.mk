@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # A plugin is a line in plugin_LTLIBRARIES and one that names its sources.
-module_ldflags = $(AM_LDFLAGS) -module -avoid-version -shared -rpath $(plugindir)
-AM_LIBTOOLFLAGS = --silent
+module_ldflags = $(AM_LDFLAGS) -module -avoid-version -shared
 
 plugin_LTLIBRARIES += \
 	nbdsrv-file-plugin.la \

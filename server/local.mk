@@ -20,7 +20,7 @@ server_nbdsrv_SOURCES = \
 	server/tls-none.c server/tls.h \
 	server/handshake.c server/handshake.h \
 	server/option.c server/option.h \
-	server/metacontext.c server/metacontext.h \
+	server/metacontext.c \
 	server/open.c \
 	server/export.c server/export.h \
 	server/request.c server/request.h \

@@ -1,15 +1,23 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # The tests: scripts that print TAP, and programs of unit tests.
 TEST_EXTENSIONS = .py
-PY_LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-driver.sh
-PY_LOG_COMPILER = $(PYTHON)
+tap_driver = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-driver.sh
+# A test that hangs is interrupted, so that it ends its servers and shows their logs.
+test_limit = timeout --foreground -s INT -k 10 "$${NBDSRV_TEST_LIMIT:-300}"
+PY_LOG_DRIVER = $(tap_driver)
+PY_LOG_COMPILER = $(test_limit) $(PYTHON)
 PY_LOG_FLAGS = -B
+LOG_DRIVER = $(tap_driver)
+LOG_COMPILER = $(test_limit)
 AM_TESTS_ENVIRONMENT = \
 	NBDSRV='$(abs_top_builddir)/nbdsrv'; export NBDSRV; \
 	srcdir='$(abs_top_srcdir)'; export srcdir; \
 	builddir='$(abs_top_builddir)'; export builddir; \
 	CC='$(CC)'; export CC; \
 	PKG_CONFIG='$(PKG_CONFIG)'; export PKG_CONFIG; \
+	MAKE='$(MAKE)'; export MAKE; \
+	CK_TAP_LOG_FILE_NAME=-; export CK_TAP_LOG_FILE_NAME; \
+	CK_VERBOSITY=silent; export CK_VERBOSITY; \
 	NBDSRV_KEEP_LOADED=1; export NBDSRV_KEEP_LOADED;
 
 python_tests = \
