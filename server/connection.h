@@ -36,6 +36,12 @@ struct negotiated {
   struct metacontext contexts[CONNECTION_MAX_CONTEXTS];
 };
 
+/* What dispatch.c learnt of an operation; any thread, relaxed: it is a guess. */
+struct cost {
+  atomic_uint wait_ns; /* how long it blocks */
+  atomic_bool is_long; /* it took long, blocked or not */
+};
+
 struct connection {
   struct server *server;
   uint32_t id; /* from 1, as in the log */
@@ -70,10 +76,13 @@ struct connection {
   uint64_t bytes_bound; /* bytes_taken may come this far before looking at bytes_done */
 
   /* Any thread. */
-  atomic_uint cost_ns[NBD_CMD_COUNT]; /* what a blocking call took of late */
-  atomic_uint_fast64_t operation_id;  /* of the last operation that hooks saw */
-  atomic_uint done;                   /* requests ended, wraps; written under lock */
-  atomic_bool disconnect;             /* a layer asked for the end */
+  struct cost cost[NBD_CMD_COUNT]; /* of calls that may block */
+  /* Where a layer said there are no holes: reads need not ask again.  Relaxed, and
+   * possibly out of date, which costs a look for holes or a few zeroes. */
+  atomic_uint_fast64_t data_start, data_end;
+  atomic_uint_fast64_t operation_id; /* of the last operation that hooks saw */
+  atomic_uint done;                  /* requests ended, wraps; written under lock */
+  atomic_bool disconnect;            /* a layer asked for the end */
 
   pthread_mutex_t lock;   /* guards what follows */
   pthread_cond_t changed; /* done or working changed while conn's thread waits */

@@ -19,13 +19,13 @@
 #include "request.h"
 #include "server.h"
 
-/* A call that takes less than this is not worth waking another thread for. */
+/* A call that waits less than this is not worth waking another thread for. */
 #define CHEAP_NS 20000u
-/* A call that takes less than this is not worth it for a client that waits. */
+/* A call that waits less than this is not worth it for a client that waits too. */
 #define LONE_NS 200000u
 /* After a call of that length the answers before it have waited long enough. */
 #define SLOW_NS 100000u
-/* What an operation is thought to take before it was ever measured. */
+/* What an operation is thought to wait before it was ever measured. */
 #define UNKNOWN_NS 1000000u
 
 /* -------------------------------------------------------------------- lanes */
@@ -70,33 +70,58 @@ lane_leave(struct lane *lane)
 /* ------------------------------------------------------------------ measuring */
 
 static uint64_t
-now_ns(void)
+clock_ns(clockid_t clock)
 {
   struct timespec ts;
 
-  clock_gettime(CLOCK_MONOTONIC, &ts);
+  clock_gettime(clock, &ts);
   return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
 }
 
 void
 dispatch_init(struct connection *conn)
 {
-  for (unsigned i = 0; i < NBD_CMD_COUNT; i++)
-    atomic_init(&conn->cost_ns[i], UNKNOWN_NS);
+  for (unsigned i = 0; i < NBD_CMD_COUNT; i++) {
+    atomic_init(&conn->cost[i].wait_ns, UNKNOWN_NS);
+    atomic_init(&conn->cost[i].is_long, true);
+  }
 }
 
 /* Rises at once and falls slowly: a wrong guess of "cheap" delays the client's other
  * requests, a wrong guess of "dear" costs one wake-up. */
 static void
-learn_cost(struct connection *conn, unsigned command, uint64_t ns)
+learn(struct cost *cost, uint64_t ns)
 {
-  uint64_t old = atomic_load_explicit(&conn->cost_ns[command], memory_order_relaxed);
+  uint64_t old = atomic_load_explicit(&cost->wait_ns, memory_order_relaxed);
 
   if (ns > UINT32_MAX)
     ns = UINT32_MAX;
   if (ns < old)
     ns = old - (old - ns) / 4;
-  atomic_store_explicit(&conn->cost_ns[command], (unsigned)ns, memory_order_relaxed);
+  atomic_store_explicit(&cost->wait_ns, (unsigned)ns, memory_order_relaxed);
+}
+
+/* Runs a request that may block and learns how long it waited.  A call that takes long
+ * because it computes or copies would not be faster elsewhere: only for calls that take
+ * long at all is it worth the system calls to know which it was.  The time it took. */
+static uint64_t
+run_measured(struct connection *conn, struct request *request)
+{
+  struct cost *cost = &conn->cost[request->command];
+  bool was_long = atomic_load_explicit(&cost->is_long, memory_order_relaxed);
+  uint64_t cpu = was_long ? clock_ns(CLOCK_THREAD_CPUTIME_ID) : 0;
+  uint64_t start = clock_ns(CLOCK_MONOTONIC), took;
+
+  request_run(request, false);
+  took = clock_ns(CLOCK_MONOTONIC) - start;
+  if (was_long) {
+    cpu = clock_ns(CLOCK_THREAD_CPUTIME_ID) - cpu;
+    learn(cost, took > cpu ? took - cpu : 0);
+  } else
+    learn(cost, took);
+  if (was_long != (took >= CHEAP_NS))
+    atomic_store_explicit(&cost->is_long, took >= CHEAP_NS, memory_order_relaxed);
+  return took;
 }
 
 /* ----------------------------------------------------------- on a worker thread */
@@ -131,10 +156,8 @@ worker_run(struct job *job)
 
   while (request) {
     struct request *next;
-    uint64_t start = now_ns();
 
-    request_run(request, false);
-    learn_cost(conn, request->command, now_ns() - start);
+    run_measured(conn, request);
     /* Before the answer leaves: after it the connection may be gone. */
     next = next_waiting(conn);
     reply_post(request, true);
@@ -252,24 +275,26 @@ submit(struct request *request)
   return true;
 }
 
+static unsigned
+expected_wait(struct connection *conn, const struct request *request)
+{
+  return atomic_load_explicit(&conn->cost[request->command].wait_ns,
+                              memory_order_relaxed);
+}
+
 /* Runs it here and now, whatever it takes. */
 static void
 run_here(struct connection *conn, struct request *request, struct lane *lane)
 {
-  unsigned cost =
-      atomic_load_explicit(&conn->cost_ns[request->command], memory_order_relaxed);
-  uint64_t start, took;
+  uint64_t took;
 
-  if (conn->batch_count > 0 && cost >= SLOW_NS) /* answers need not wait for this */
-    reply_flush(conn);
-  start = now_ns();
+  if (conn->batch_count > 0 && expected_wait(conn, request) >= SLOW_NS)
+    reply_flush(conn); /* answers need not wait for this */
   if (lane)
     lane_enter(lane);
-  request_run(request, false);
+  took = run_measured(conn, request);
   if (lane)
     lane_leave(lane);
-  took = now_ns() - start;
-  learn_cost(conn, request->command, took);
   reply_add(request);
   if (took >= SLOW_NS)
     reply_flush(conn);
@@ -279,7 +304,7 @@ static void
 dispatch_parallel(struct connection *conn, struct request *request, bool lone)
 {
   const struct path *path = layer_path(conn->top, request->command);
-  unsigned cost;
+  unsigned wait;
 
   if ((path->is_inline || path->nowait) && request_run(request, true) == 0) {
     reply_add(request);
@@ -287,8 +312,8 @@ dispatch_parallel(struct connection *conn, struct request *request, bool lone)
   }
   if (path->end && path->end->layer->ops->submit && submit(request))
     return;
-  cost = atomic_load_explicit(&conn->cost_ns[request->command], memory_order_relaxed);
-  if (cost < CHEAP_NS || (lone && cost < LONE_NS))
+  wait = expected_wait(conn, request);
+  if (wait < CHEAP_NS || (lone && wait < LONE_NS))
     run_here(conn, request, NULL);
   else
     hand_off(conn, request);

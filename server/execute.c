@@ -55,6 +55,29 @@ parts_from_extents(struct request *request, const struct nbdsrv_extents *extents
   return holes;
 }
 
+/* Known to be data, from an earlier look. */
+static bool
+is_known_data(struct connection *conn, const struct request *request)
+{
+  return request->offset >=
+             atomic_load_explicit(&conn->data_start, memory_order_relaxed) &&
+         request->offset + request->length <=
+             atomic_load_explicit(&conn->data_end, memory_order_relaxed);
+}
+
+/* Layers may tell more than was asked: the next reads profit from it. */
+static void
+remember_data(struct connection *conn, const struct nbdsrv_extents *extents)
+{
+  const struct extent *last = &extents->list[extents->count - 1];
+
+  if (last->type & NBDSRV_EXTENT_ZERO)
+    return;
+  atomic_store_explicit(&conn->data_start, last->offset, memory_order_relaxed);
+  atomic_store_explicit(&conn->data_end, last->offset + last->length,
+                        memory_order_relaxed);
+}
+
 static int
 read_parts(struct request *request, bool nowait)
 {
@@ -84,11 +107,14 @@ read_sparse(struct request *request, bool nowait)
 
   if (!conn->agreed.structured || (request->wire_flags & NBD_CMD_FLAG_DF) ||
       request->length < SPARSE_LEAST || !(conn->top->info.can & NBDSRV_CAN_SPARSE) ||
-      layer_path(conn->top, NBD_CMD_READ)->hook_count > 0)
+      layer_path(conn->top, NBD_CMD_READ)->hook_count > 0 ||
+      is_known_data(conn, request))
     return ENOENT;
   extents_begin(&extents, request->length, request->offset, 0, false);
   error = layer_do(conn->top, NBD_CMD_BLOCK_STATUS, nowait ? NBDSRV_FLAG_NOWAIT : 0,
                    request->length, request->offset, NULL, &extents);
+  if (!error && extents.count > 0)
+    remember_data(conn, &extents);
   if (!error)
     error =
         parts_from_extents(request, &extents) ? read_parts(request, nowait) : ENOENT;
