@@ -12,7 +12,7 @@ nbdsrv_file_plugin_la_SOURCES = \
 	plugins/file/file.h \
 	plugins/file/open.c \
 	plugins/file/data.c \
-	plugins/file/holes.c \
+	plugins/file/holes.c plugins/file/lend.c \
 	plugins/file/evict.c
 nbdsrv_file_plugin_la_LDFLAGS = $(module_ldflags)
 nbdsrv_memory_plugin_la_SOURCES = \

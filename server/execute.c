@@ -115,29 +115,46 @@ read_sparse(struct request *request, bool nowait)
                    request->length, request->offset, NULL, &extents);
   if (!error && extents.count > 0)
     remember_data(conn, &extents);
-  if (!error)
+  if (error)
+    error = error == EAGAIN ? EAGAIN : ENOENT; /* it may still be readable */
+  else if (extents.count == 1 && !(extents.list[0].type & NBDSRV_EXTENT_ZERO))
+    error = ENOENT;
+  else if (!request_make_room(request, request->length))
+    error = ENOMEM;
+  else
     error =
         parts_from_extents(request, &extents) ? read_parts(request, nowait) : ENOENT;
-  else if (error != EAGAIN)
-    error = ENOENT; /* it may still be readable */
   extents_release(&extents);
+  return error;
+}
+
+/* Memory or a part of a file, sent from where it lies.  EAGAIN: nothing is lent. */
+static int
+read_lent(struct request *request)
+{
+  int error = layer_lend(&request->call, &request->loan);
+  bool file = !error && request->loan.count == 0;
+
+  if (file && !transport_sends_files(&request->conn->transport)) {
+    layer_lend_done(request->call.path, &request->loan);
+    return EAGAIN;
+  }
+  request->lent = error == 0;
   return error;
 }
 
 static int
 run_read(struct request *request, bool nowait)
 {
-  int error = layer_lend(&request->call, &request->loan);
+  int error = read_sparse(request, nowait);
 
-  if (error != EAGAIN) {
-    request->lent = error == 0;
-    return error;
-  }
-  if (!request_make_room(request, request->length))
-    return ENOMEM;
-  error = read_sparse(request, nowait);
   if (error != ENOENT)
     return error;
+  error = read_lent(request);
+  if (error != EAGAIN)
+    return error;
+  if (!request_make_room(request, request->length))
+    return ENOMEM;
   one_part(request, request->room);
   return layer_perform(&request->call, request->room, NULL, nowait);
 }

@@ -130,6 +130,12 @@ transport_sendv(struct transport *t, const struct iovec *iov, int count, bool no
   return r == -1 ? -errno : r;
 }
 
+bool
+transport_sends_files(const struct transport *t)
+{
+  return t->is_socket && !t->tls;
+}
+
 ssize_t
 transport_send_file(struct transport *t, int fd, uint64_t offset, size_t len)
 {

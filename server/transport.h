@@ -36,6 +36,8 @@ ssize_t transport_recvv(struct transport *t, const struct iovec *iov, int count)
 #define TRANSPORT_SEND_MS 50
 ssize_t transport_sendv(struct transport *t, const struct iovec *iov, int count,
                         bool nowait, bool more);
+/* Whether transport_send_file may be used. */
+bool transport_sends_files(const struct transport *t);
 /* From a file without passing through user space.  Blocks; plain sockets only. */
 ssize_t transport_send_file(struct transport *t, int fd, uint64_t offset, size_t len);
 

@@ -147,6 +147,7 @@ static struct nbdsrv_plugin plugin = {
     .zero = file_zero,
     .cache = file_cache,
     .extents = file_extents,
+    .lend = file_lend,
     .dump = file_dump,
 };
 

@@ -25,6 +25,7 @@ struct file {
 /* Learnt by trying; only ever goes from true to false. */
 struct file_abilities {
   atomic_bool nowait_read, nowait_write; /* RWF_NOWAIT works on this descriptor */
+  atomic_bool cachestat; /* the kernel tells what is in the page cache */
   atomic_bool punch, zero_range, allocate, discard, zero_out;
 };
 
@@ -75,6 +76,9 @@ int file_list(void *inst, struct nbdsrv_exports *exports);
 int file_open(void *inst, const struct nbdsrv_client *client, void **handle);
 void file_close(void *handle);
 int file_describe(void *handle, struct nbdsrv_info *info);
+
+/* lend.c */
+int file_lend(void *handle, uint64_t len, uint64_t off, struct nbdsrv_loan *loan);
 
 /* data.c */
 int file_read(void *handle, void *buf, uint64_t len, uint64_t off, uint32_t flags);

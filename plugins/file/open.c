@@ -129,6 +129,7 @@ learn(struct open_file *h, const struct stat *st)
   h->sparse = (uint64_t)st->st_blocks * 512 < (uint64_t)st->st_size;
   atomic_init(&h->can.nowait_read, !h->memory_backed && reads_without_waiting(h->fd));
   atomic_init(&h->can.nowait_write, true);
+  atomic_init(&h->can.cachestat, !h->is_block);
   atomic_init(&h->can.punch, true);
   atomic_init(&h->can.zero_range, true);
   atomic_init(&h->can.allocate, true);
