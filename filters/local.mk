@@ -3,7 +3,15 @@
 filter_ldflags = $(AM_LDFLAGS) -module -avoid-version -shared
 filter_script = filters/common/script.c filters/common/script.h
 
+filter_blocks = \
+	filters/common/disks.c filters/common/disks.h \
+	filters/common/blocks.c filters/common/blocks.h \
+	filters/common/rangelock.c filters/common/rangelock.h \
+	filters/common/statemap.c filters/common/statemap.h \
+	filters/common/toggle.h
+
 filter_LTLIBRARIES += \
+	nbdsrv-cow-filter.la \
 	nbdsrv-delay-filter.la \
 	nbdsrv-error-filter.la \
 	nbdsrv-exportname-filter.la \
@@ -35,3 +43,5 @@ nbdsrv_rate_filter_la_LDFLAGS = $(filter_ldflags)
 nbdsrv_retry_filter_la_SOURCES = filters/retry/retry.c filters/retry/client.c \
 	filters/retry/client.h
 nbdsrv_retry_filter_la_LDFLAGS = $(filter_ldflags)
+nbdsrv_cow_filter_la_SOURCES = filters/cow/cow.c $(filter_blocks)
+nbdsrv_cow_filter_la_LDFLAGS = $(filter_ldflags)

@@ -46,6 +46,7 @@ python_tests = \
 	tests/plugin-file-dir.py \
 	tests/plugin-memory.py \
 	tests/plugin-null.py \
+	tests/filter-cow.py \
 	tests/filter-delay.py \
 	tests/filter-error.py \
 	tests/filter-exportname.py \
@@ -57,14 +58,15 @@ python_tests = \
 	tests/filter-retry.py
 
 TESTS += $(python_tests)
-EXTRA_DIST += $(python_tests) tests/harness.py tests/rawnbd.py tests/tsan.supp
+EXTRA_DIST += $(python_tests) tests/blockmodel.py tests/harness.py tests/rawnbd.py tests/tsan.supp
 
 # Unit tests: what has no I/O of its own.
 if HAVE_CHECK
 unit_tests = \
 	tests/unit-memory-store \
 	tests/unit-partition-table \
-	tests/unit-rate-bucket
+	tests/unit-rate-bucket \
+	tests/unit-statemap
 check_PROGRAMS += $(unit_tests)
 TESTS += $(unit_tests)
 endif
@@ -85,3 +87,9 @@ tests_unit_rate_bucket_SOURCES = tests/unit-rate-bucket.c tests/unit.c tests/uni
 tests_unit_rate_bucket_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 tests_unit_rate_bucket_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_rate_bucket_LDADD = $(CHECK_LIBS)
+
+tests_unit_statemap_SOURCES = tests/unit-statemap.c tests/unit.c tests/unit.h \
+	filters/common/statemap.c
+tests_unit_statemap_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
+tests_unit_statemap_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_statemap_LDADD = $(CHECK_LIBS)

@@ -43,6 +43,7 @@ struct evict {
 /* The handle of a connection. */
 struct open_file {
   int fd;
+  char *name;    /* of the export, where each file is one; else NULL */
   uint64_t size; /* as described; the file's own may be another by now */
   bool is_block;
   bool can_write;

@@ -173,6 +173,10 @@ file_open(void *inst, const struct nbdsrv_client *client, void **handle)
           : f->dirfd != -1 ? open_in_directory(f, client->export_name, &h->can_write)
                            : open_path(AT_FDCWD, f->file, &h->can_write);
   error = h->fd < 0 ? -h->fd : prepare(h, f);
+  if (!error && f->dirfd != -1) {
+    h->name = strdup(client->export_name);
+    error = h->name ? 0 : ENOMEM;
+  }
   if (!error) {
     *handle = h;
     return 0;
@@ -196,6 +200,7 @@ file_close(void *handle)
     evict_all(h);
   evict_free(h->evict);
   close(h->fd);
+  free(h->name);
   free(h);
 }
 
@@ -239,6 +244,7 @@ file_describe(void *handle, struct nbdsrv_info *info)
     return error;
   }
   info->export_size = h->size = (uint64_t)end;
+  info->canonical_name = h->name; /* filters tell the disks apart by it */
   info->can |= NBDSRV_CAN_FUA | NBDSRV_CAN_FAST_ZERO | NBDSRV_CAN_MULTI_CONN;
   if (!h->can_write)
     info->can &= ~NBDSRV_CAN_WRITE;

@@ -1,0 +1,437 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Blocks in a temporary file.
+ * Gets reads and writes of cow and cache; keeps which blocks are where, and reads
+ * from below what is nowhere else.
+ */
+#include "config.h"
+
+#include "blocks.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Most that is copied in one go. */
+#define PIECE ((uint64_t)1024 * 1024)
+
+/* Never written: one copy for all. */
+static const uint8_t zeroes[1024 * 1024];
+
+int
+blocks_shift(const char *what, uint64_t size, unsigned *shift)
+{
+  if (size < 4096 || size > (1u << 30) || (size & (size - 1))) {
+    nbdsrv_error("%s must be a power of two from 4096 to 1G", what);
+    return EINVAL;
+  }
+  *shift = (unsigned)__builtin_ctzll(size);
+  return 0;
+}
+
+static int
+open_temporary(int *fd)
+{
+  const char *dir = getenv("TMPDIR");
+  char path[4096];
+
+  if (!dir || dir[0] == '\0')
+    dir = "/var/tmp";
+  *fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+  if (*fd == -1) { /* not every filesystem has such files */
+    snprintf(path, sizeof path, "%s/nbdsrvXXXXXX", dir);
+    *fd = mkostemp(path, O_CLOEXEC);
+    if (*fd != -1)
+      unlink(path);
+  }
+  if (*fd == -1) {
+    int error = errno;
+    nbdsrv_error("no temporary file in %s: %s", dir, strerror(error));
+    return error;
+  }
+  return 0;
+}
+
+int
+blocks_new(const char *name, unsigned shift, struct blocks **result)
+{
+  struct blocks *b = calloc(1, sizeof *b);
+  int error = ENOMEM;
+
+  if (!b)
+    return ENOMEM;
+  b->shift = shift;
+  b->fd = -1;
+  b->name = strdup(name);
+  b->map = statemap_new();
+  rangelock_init(&b->ranges);
+  pthread_mutex_init(&b->lock, NULL);
+  if (b->name && b->map)
+    error = open_temporary(&b->fd);
+  if (error)
+    blocks_free(b);
+  else
+    *result = b;
+  return error;
+}
+
+void
+blocks_free(struct blocks *b)
+{
+  while (b) {
+    struct blocks *next = b->next;
+
+    if (b->fd != -1)
+      close(b->fd);
+    statemap_free(b->map);
+    rangelock_destroy(&b->ranges);
+    pthread_mutex_destroy(&b->lock);
+    free(b->name);
+    free(b);
+    b = next;
+  }
+}
+
+void
+blocks_enter(struct blocks *b, struct range *range, uint64_t len, uint64_t off,
+             bool exclusive)
+{
+  rangelock_enter(&b->ranges, range, blocks_number(b, off),
+                  blocks_number(b, off + len - 1), exclusive);
+}
+
+void
+blocks_leave(struct blocks *b, struct range *range)
+{
+  rangelock_leave(&b->ranges, range);
+}
+
+bool
+blocks_inside(const struct blocks *b, uint64_t size, uint64_t len, uint64_t off,
+              uint64_t *first, uint64_t *count)
+{
+  uint64_t mask = ((uint64_t)1 << b->shift) - 1, end = off + len, last;
+
+  *first = (off + mask) >> b->shift;
+  last = end >> b->shift; /* the first one behind */
+  if (end == size && (end & mask))
+    last++;
+  *count = last > *first ? last - *first : 0;
+  return *count > 0;
+}
+
+/* ------------------------------------------------------------------------ states */
+
+/* Bytes of a run of blocks that begins in the middle of one, up to len. */
+static uint64_t
+run_bytes(const struct blocks *b, uint64_t run, uint64_t len, uint64_t off)
+{
+  uint64_t inside = off & (((uint64_t)1 << b->shift) - 1);
+  uint64_t bytes = (run << b->shift) - inside;
+
+  return bytes < len ? bytes : len;
+}
+
+uint64_t
+blocks_run(struct blocks *b, uint64_t len, uint64_t off, enum block_state *state)
+{
+  uint64_t first = blocks_number(b, off);
+  uint64_t most = blocks_number(b, off + len - 1) - first + 1, run;
+  unsigned s;
+
+  pthread_mutex_lock(&b->lock);
+  run = statemap_run(b->map, first, most, &s);
+  pthread_mutex_unlock(&b->lock);
+  *state = (enum block_state)s;
+  return run_bytes(b, run, len, off);
+}
+
+/* With the lock held: how many of the blocks are in the file. */
+static uint64_t
+count_held(const struct blocks *b, uint64_t first, uint64_t count)
+{
+  uint64_t held = 0;
+
+  while (count > 0) {
+    unsigned state;
+    uint64_t run = statemap_run(b->map, first, count, &state);
+    if (state == BLOCK_HELD || state == BLOCK_DIRTY)
+      held += run;
+    first += run;
+    count -= run;
+  }
+  return held;
+}
+
+int
+blocks_set(struct blocks *b, uint64_t first, uint64_t count, enum block_state state)
+{
+  int error;
+
+  pthread_mutex_lock(&b->lock);
+  b->held -= count_held(b, first, count);
+  error = statemap_set(b->map, first, count, state);
+  b->held += count_held(b, first, count);
+  pthread_mutex_unlock(&b->lock);
+  return error;
+}
+
+/* -------------------------------------------------------------------------- file */
+
+int
+blocks_load(const struct blocks *b, void *buf, uint64_t len, uint64_t off)
+{
+  uint8_t *p = buf;
+
+  while (len > 0) {
+    ssize_t n = pread(b->fd, p, len, (off_t)off);
+    if (n == -1 && errno == EINTR)
+      continue;
+    if (n == -1)
+      return errno;
+    if (n == 0) { /* beyond what was ever written */
+      memset(p, 0, len);
+      return 0;
+    }
+    p += n;
+    len -= (uint64_t)n;
+    off += (uint64_t)n;
+  }
+  return 0;
+}
+
+int
+blocks_store(const struct blocks *b, const void *buf, uint64_t len, uint64_t off)
+{
+  const uint8_t *p = buf;
+
+  while (len > 0) {
+    ssize_t n = pwrite(b->fd, p, len, (off_t)off);
+    if (n == -1 && errno == EINTR)
+      continue;
+    if (n == -1) {
+      int error = errno;
+      nbdsrv_error("the temporary file: %s", strerror(error));
+      return error;
+    }
+    p += n;
+    len -= (uint64_t)n;
+    off += (uint64_t)n;
+  }
+  return 0;
+}
+
+static int
+store_zeroes(const struct blocks *b, uint64_t len, uint64_t off)
+{
+  int error = 0;
+
+  while (len > 0 && !error) {
+    uint64_t n = len < sizeof zeroes ? len : sizeof zeroes;
+    error = blocks_store(b, zeroes, n, off);
+    len -= n;
+    off += n;
+  }
+  return error;
+}
+
+int
+blocks_drop(struct blocks *b, uint64_t first, uint64_t count, enum block_state state)
+{
+  int error = blocks_set(b, first, count, state);
+
+  /* Where this is not possible the space stays in use, no more. */
+  if (!error && fallocate(b->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                          (off_t)(first << b->shift), (off_t)(count << b->shift)) == -1)
+    nbdsrv_debug("cannot punch a hole: %s", strerror(errno));
+  return error;
+}
+
+/* -------------------------------------------------------------------------- data */
+
+int
+blocks_read(struct blocks *b, const struct below *below, void *buf, uint64_t len,
+            uint64_t off)
+{
+  uint8_t *p = buf;
+  int error = 0;
+
+  while (len > 0 && !error) {
+    enum block_state state;
+    uint64_t n = blocks_run(b, len, off, &state);
+
+    if (state == BLOCK_BELOW)
+      error = nbdsrv_next_read(below->next, p, n, off, 0);
+    else if (state == BLOCK_ZERO)
+      memset(p, 0, n);
+    else
+      error = blocks_load(b, p, n, off);
+    p += n;
+    len -= n;
+    off += n;
+  }
+  return error;
+}
+
+/* Copies bytes from below to the file; their blocks have no new state yet. */
+static int
+copy_up(const struct blocks *b, const struct below *below, uint64_t len, uint64_t off)
+{
+  uint64_t room = len < PIECE ? len : PIECE;
+  void *buf = malloc(room);
+  int error = buf ? 0 : ENOMEM;
+
+  while (len > 0 && !error) {
+    uint64_t n = len < room ? len : room;
+    error = nbdsrv_next_read(below->next, buf, n, off, 0);
+    if (!error)
+      error = blocks_store(b, buf, n, off);
+    len -= n;
+    off += n;
+  }
+  free(buf);
+  return error;
+}
+
+/* A range of bytes widened to whole blocks, inside the disk. */
+static void
+widen(const struct blocks *b, const struct below *below, uint64_t *len, uint64_t *off)
+{
+  uint64_t mask = ((uint64_t)1 << b->shift) - 1;
+  uint64_t end = (*off + *len + mask) & ~mask;
+
+  if (end > below->size)
+    end = below->size;
+  *off &= ~mask;
+  *len = end - *off;
+}
+
+int
+blocks_fetch(struct blocks *b, const struct below *below, uint64_t len, uint64_t off)
+{
+  int error = 0;
+
+  widen(b, below, &len, &off);
+  while (len > 0 && !error) {
+    enum block_state state;
+    uint64_t n = blocks_run(b, len, off, &state);
+
+    if (state == BLOCK_BELOW)
+      error = copy_up(b, below, n, off);
+    if (!error && state == BLOCK_BELOW)
+      error = blocks_set(b, blocks_number(b, off),
+                         blocks_number(b, off + n - 1) - blocks_number(b, off) + 1,
+                         BLOCK_HELD);
+    len -= n;
+    off += n;
+  }
+  return error;
+}
+
+/* A block that is only written in part: the file gets all of it first. */
+static int
+complete_block(struct blocks *b, const struct below *below, uint64_t off)
+{
+  enum block_state state;
+  uint64_t len = 1;
+
+  blocks_run(b, 1, off, &state);
+  if (state == BLOCK_HELD || state == BLOCK_DIRTY)
+    return 0;
+  widen(b, below, &len, &off);
+  return state == BLOCK_ZERO ? store_zeroes(b, len, off) : copy_up(b, below, len, off);
+}
+
+int
+blocks_write(struct blocks *b, const struct below *below, const void *buf, uint64_t len,
+             uint64_t off, enum block_state state)
+{
+  uint64_t mask = ((uint64_t)1 << b->shift) - 1, end = off + len;
+  uint64_t first = blocks_number(b, off), last = blocks_number(b, end - 1);
+  bool cut_head = (off & mask) != 0;
+  bool cut_tail = (end & mask) != 0 && end != below->size;
+  int error = 0;
+
+  if (cut_head || (cut_tail && first == last))
+    error = complete_block(b, below, off);
+  if (!error && cut_tail && first != last)
+    error = complete_block(b, below, end - 1);
+  if (!error)
+    error = buf ? blocks_store(b, buf, len, off) : store_zeroes(b, len, off);
+  return error ? error : blocks_set(b, first, last - first + 1, state);
+}
+
+int
+blocks_zero(struct blocks *b, const struct below *below, uint64_t len, uint64_t off,
+            enum block_state state)
+{
+  uint64_t first, count, start, end;
+  int error = 0;
+
+  if (!blocks_inside(b, below->size, len, off, &first, &count))
+    return blocks_write(b, below, NULL, len, off, state);
+  start = first << b->shift;
+  end = (first + count) << b->shift;
+  if (off < start)
+    error = blocks_write(b, below, NULL, start - off, off, state);
+  if (!error)
+    error = blocks_drop(b, first, count, BLOCK_ZERO);
+  if (!error && end < off + len)
+    error = blocks_write(b, below, NULL, off + len - end, end, state);
+  return error;
+}
+
+/* ----------------------------------------------------------------------- extents */
+
+/* What lies below says about a part, added. */
+static int
+add_from_below(const struct below *below, uint64_t len, uint64_t off, uint32_t flags,
+               struct nbdsrv_extents *extents, uint64_t *reached)
+{
+  struct nbdsrv_extents *part = nbdsrv_extents_new(extents, len, off);
+  uint64_t end = off + len;
+  int error = part ? nbdsrv_next_extents(below->next, len, off, flags, part) : ENOMEM;
+
+  *reached = off;
+  for (size_t i = 0; !error && i < nbdsrv_extents_count(part); i++) {
+    uint64_t offset, length;
+    uint32_t type;
+
+    nbdsrv_extents_get(part, i, &offset, &length, &type);
+    if (offset >= end)
+      break;
+    if (length > end - offset)
+      length = end - offset;
+    error = nbdsrv_extents_add(extents, offset, length, type);
+    *reached = offset + length;
+  }
+  nbdsrv_extents_free(part);
+  return error;
+}
+
+int
+blocks_extents(struct blocks *b, const struct below *below, bool held_below,
+               uint64_t len, uint64_t off, uint32_t flags,
+               struct nbdsrv_extents *extents)
+{
+  int error = 0;
+
+  while (len > 0 && !error) {
+    enum block_state state;
+    uint64_t n = blocks_run(b, len, off, &state), reached = off + n;
+
+    if (state == BLOCK_BELOW || (state == BLOCK_HELD && held_below))
+      error = add_from_below(below, n, off, flags, extents, &reached);
+    else
+      error = nbdsrv_extents_add(
+          extents, off, n,
+          state == BLOCK_ZERO ? NBDSRV_EXTENT_HOLE | NBDSRV_EXTENT_ZERO : 0);
+    if (reached == off) /* nothing came from below */
+      break;
+    len -= reached - off;
+    off = reached;
+  }
+  return error == ERANGE ? 0 : error; /* enough was asked for */
+}
