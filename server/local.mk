@@ -2,8 +2,7 @@
 # The server.  The sources stand in the order in which a request meets them.
 bin_PROGRAMS += server/nbdsrv
 
-server_nbdsrv_SOURCES = \
-	server/main.c \
+server_sources = \
 	server/options.c server/options.h \
 	server/help.c server/help.h \
 	server/dump.c \
@@ -36,6 +35,7 @@ server_nbdsrv_SOURCES = \
 	server/send.c \
 	server/protocol.h server/wire.h
 
+server_nbdsrv_SOURCES = server/main.c $(server_sources)
 server_nbdsrv_CPPFLAGS = \
 	$(AM_CPPFLAGS) \
 	-DPLUGINDIR='"$(plugindir)"' -DFILTERDIR='"$(filterdir)"' \

@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Fuzz targets: built by `make fuzz-programs`, run for SECONDS_EACH by `make fuzz`,
+# in a tree that was configured with --enable-fuzz.  ./dev fuzz does all of it.
+EXTRA_DIST += tests/fuzz/seeds.py tests/fuzz/client.dict
+
+if FUZZ
+fuzz_programs = tests/fuzz/client
+EXTRA_PROGRAMS += $(fuzz_programs)
+CLEANFILES += $(fuzz_programs)
+
+tests_fuzz_client_SOURCES = tests/fuzz/client.c $(server_sources)
+tests_fuzz_client_CPPFLAGS = $(server_nbdsrv_CPPFLAGS) -I$(top_srcdir) \
+	-DMODULES='"$(abs_top_builddir)/.libs"'
+tests_fuzz_client_CFLAGS = $(server_nbdsrv_CFLAGS)
+tests_fuzz_client_LDADD = $(server_nbdsrv_LDADD)
+tests_fuzz_client_LDFLAGS = $(server_nbdsrv_LDFLAGS) -fsanitize=fuzzer
+
+fuzz-programs: $(fuzz_programs)
+
+SECONDS_EACH = 30
+fuzz: fuzz-programs
+	for p in $(fuzz_programs); do \
+	  $(PYTHON) -B $(srcdir)/tests/fuzz/seeds.py $$p.seeds && $(MKDIR_P) $$p.corpus && \
+	  $$p -max_total_time=$(SECONDS_EACH) -timeout=20 -rss_limit_mb=4096 -max_len=65536 \
+	    -print_final_stats=1 -verbosity=0 -artifact_prefix=$$p- \
+	    -dict=$(srcdir)/$$p.dict $$p.corpus $$p.seeds || exit 1; \
+	done
+endif
+.PHONY: fuzz fuzz-programs

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Writes inputs for fuzz/client to begin with: seeds.py DIRECTORY
+
+The first byte of each is the start that client.c makes for it.
+"""
+import os
+import struct
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
+import rawnbd as nbd  # noqa: E402
+from rawnbd import Raw  # noqa: E402
+
+RAW, SIMPLE, STRUCTURED, EXTENDED = range(4)
+
+
+def option(number, data=b''):
+    return struct.pack('>QII', nbd.IHAVEOPT, number, len(data)) + data
+
+
+def request(command, offset=0, length=0, flags=0, data=b''):
+    return struct.pack('>IHHQQI', 0x25609513, flags, command, 1, offset, length) + data
+
+
+def extended(command, offset=0, length=0, flags=0, data=b''):
+    return struct.pack('>IHHQQQ', 0x21e41c71, flags, command, 1, offset, length) + data
+
+
+def handshakes():
+    flags = struct.pack('>I', 3)
+    meta = Raw.meta_data('', ['base:allocation', 'base:'])
+    for number, data in ((nbd.OPT_EXPORT_NAME, b''), (nbd.OPT_ABORT, b''), (nbd.OPT_LIST, b''),
+                         (nbd.OPT_STARTTLS, b''), (nbd.OPT_INFO, Raw.info_data('', [0, 1, 2, 3])),
+                         (nbd.OPT_GO, Raw.info_data('x', [3])), (nbd.OPT_STRUCTURED_REPLY, b''),
+                         (nbd.OPT_LIST_META, meta), (nbd.OPT_SET_META, meta),
+                         (nbd.OPT_EXTENDED, b'')):
+        yield flags + option(nbd.OPT_STRUCTURED_REPLY) + option(number, data)
+    yield flags + option(nbd.OPT_EXPORT_NAME) + request(nbd.READ, 0, 512)
+
+
+def transmissions(one):
+    for command in (nbd.READ, nbd.FLUSH, nbd.TRIM, nbd.CACHE, nbd.ZERO, nbd.STATUS):
+        yield one(command, 4096, 0 if command == nbd.FLUSH else 8192)
+    yield (one(nbd.WRITE, 65536, 512, nbd.FUA | (nbd.PAYLOAD if one is extended else 0), b'x' * 512) +
+           one(nbd.READ, 0, 1 << 20) + one(nbd.STATUS, 0, 1 << 20, nbd.REQ_ONE) + one(nbd.DISC))
+    yield one(nbd.ZERO, 0, 1 << 20, nbd.NO_HOLE) + one(nbd.READ, 1 << 19, 1 << 20, nbd.DF)
+
+
+def main(directory):
+    inputs = [(RAW, data) for data in handshakes()]
+    for start, one in ((SIMPLE, request), (STRUCTURED, request), (EXTENDED, extended)):
+        inputs += [(start, data) for data in transmissions(one)]
+    status = struct.pack('>QI', 1 << 20, 1)
+    inputs.append((EXTENDED, extended(nbd.STATUS, 0, len(status), nbd.PAYLOAD, status)))
+    os.makedirs(directory, exist_ok=True)
+    for i, (start, data) in enumerate(inputs):
+        with open(os.path.join(directory, 'seed-%02d' % i), 'wb') as f:
+            f.write(bytes([start]) + data)
+
+
+main(sys.argv[1])
