@@ -58,6 +58,7 @@ enum nbdsrv_param_type {
 #define NBDSRV_REPEAT   (1u << 2) /* may be given more than once (NBDSRV_FREE only) */
 #define NBDSRV_HIDDEN   (1u << 3) /* not shown by --help: an alias, an old spelling */
 
+/* Stands in arrays, so it never grows. */
 struct nbdsrv_param {
   const char *name; /* of the key; NULL ends the table */
   uint32_t type;    /* enum nbdsrv_param_type */
@@ -254,7 +255,8 @@ struct nbdsrv_plugin {
 
   /* Data.  flags: NBDSRV_FLAG_*, only such that describe () offered.  buf is the
    * server's and good until the call returns.  EAGAIN under NBDSRV_FLAG_NOWAIT
-   * means "ask again where I may block"; nothing may have been changed then.
+   * means "ask again where I may block"; the same call comes again then, so what was
+   * done in part must do no harm when it is done again.
    * Absent: no read, nothing can be read (EIO) unless there is lend or submit;
    * no write, the export is read-only; no flush, none is offered; no trim, none
    * is offered; no zero, zeroes are written; no cache, data is read and dropped;

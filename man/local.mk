@@ -10,7 +10,7 @@ man1_pods = \
 	man/nbdsrv-offset-filter.pod \
 	man/nbdsrv-partition-filter.pod \
 	man/nbdsrv-readonly-filter.pod
-man3_pods =
+man3_pods = man/nbdsrv-plugin.pod
 
 EXTRA_DIST += $(man1_pods) $(man3_pods)
 

@@ -228,10 +228,13 @@ async_done(struct layer_async *async, int error, const char *text)
 {
   struct request *request =
       (struct request *)((char *)async - offsetof(struct request, async));
-  struct log_call call = {.connection = request->conn};
+  struct log_call call = {.connection = request->conn,
+                          .layer = request->call.path->end->layer};
   struct log_call *before = log_call_enter(&call);
 
-  request_finish(request, error, text);
+  if (error && text)
+    nbdsrv_error("%s", text);
+  request_finish(request, error, NULL);
   reply_post(request, false);
   log_call_leave(before);
 }

@@ -41,6 +41,9 @@ python_tests = \
 	tests/resource-bounds.py \
 	tests/hostile.py \
 	tests/stress-model.py \
+	tests/abi-binary.py \
+	tests/abi-layout.py \
+	tests/doc-plugin-example.py \
 	tests/plugin-file.py \
 	tests/plugin-file-block.py \
 	tests/plugin-file-dir.py \
@@ -58,7 +61,8 @@ python_tests = \
 	tests/filter-retry.py
 
 TESTS += $(python_tests)
-EXTRA_DIST += $(python_tests) tests/blockmodel.py tests/harness.py tests/rawnbd.py tests/tsan.supp
+EXTRA_DIST += $(python_tests) tests/blockmodel.py tests/compile.py tests/harness.py tests/rawnbd.py
+EXTRA_DIST += tests/tsan.supp tests/abi examples
 
 # Unit tests: what has no I/O of its own.
 if HAVE_CHECK
