@@ -213,7 +213,7 @@ static void
 hand_off(struct connection *conn, struct request *request)
 {
   if (!own_data(request)) {
-    request_finish(request, ENOMEM, NULL);
+    request_finish(request, ENOMEM);
     reply_add(request);
     return;
   }
@@ -234,7 +234,7 @@ async_done(struct layer_async *async, int error, const char *text)
 
   if (error && text)
     nbdsrv_error("%s", text);
-  request_finish(request, error, NULL);
+  request_finish(request, error);
   reply_post(request, false);
   log_call_leave(before);
 }
@@ -272,7 +272,7 @@ submit(struct request *request)
   if (!error)
     error = layer_submit(&request->call, request->room, NULL, &request->async);
   if (error) { /* it was not taken */
-    request_finish(request, error, NULL);
+    request_finish(request, error);
     reply_add(request);
   }
   return true;

@@ -198,7 +198,7 @@ run_status(struct request *request, bool nowait)
 }
 
 void
-request_finish(struct request *request, int error, const char *text)
+request_finish(struct request *request, int error)
 {
   struct log_call *call = log_call_current();
 
@@ -206,10 +206,8 @@ request_finish(struct request *request, int error, const char *text)
     error = layer_finish(&request->call, error);
   request->begun = false;
   request->error = error;
-  if (error && !text && call->text[0] != '\0')
-    text = call->text;
-  if (error && text)
-    request->text = strdup(text); /* NULL: an error without a sentence */
+  if (error && call->text[0] != '\0')
+    request->text = strdup(call->text); /* NULL: an error without a sentence */
   call->text[0] = '\0';
 }
 
@@ -243,6 +241,6 @@ request_run(struct request *request, bool nowait)
   }
   if (error == EAGAIN && nowait)
     return EAGAIN;
-  request_finish(request, error, NULL);
+  request_finish(request, error);
   return 0;
 }

@@ -78,7 +78,7 @@ int request_run(struct request *request, bool nowait);
 /* The before () hooks, once: request_run does it where it was not done. */
 int request_begin(struct request *request);
 /* The end of request_run for requests that completed asynchronously. */
-void request_finish(struct request *request, int error, const char *text);
+void request_finish(struct request *request, int error);
 
 /* Checks a received request against the export and the rules of the protocol.
  * 0 or the errno value to answer. */
