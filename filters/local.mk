@@ -11,6 +11,7 @@ filter_blocks = \
 	filters/common/toggle.h
 
 filter_LTLIBRARIES += \
+	nbdsrv-cache-filter.la \
 	nbdsrv-cow-filter.la \
 	nbdsrv-delay-filter.la \
 	nbdsrv-error-filter.la \
@@ -45,3 +46,6 @@ nbdsrv_retry_filter_la_SOURCES = filters/retry/retry.c filters/retry/client.c \
 nbdsrv_retry_filter_la_LDFLAGS = $(filter_ldflags)
 nbdsrv_cow_filter_la_SOURCES = filters/cow/cow.c $(filter_blocks)
 nbdsrv_cow_filter_la_LDFLAGS = $(filter_ldflags)
+nbdsrv_cache_filter_la_SOURCES = filters/cache/cache.c filters/cache/cache.h \
+	filters/cache/writeback.c filters/cache/reclaim.c $(filter_blocks)
+nbdsrv_cache_filter_la_LDFLAGS = $(filter_ldflags)

@@ -49,6 +49,7 @@ python_tests = \
 	tests/plugin-file-dir.py \
 	tests/plugin-memory.py \
 	tests/plugin-null.py \
+	tests/filter-cache.py \
 	tests/filter-cow.py \
 	tests/filter-delay.py \
 	tests/filter-error.py \

@@ -66,9 +66,10 @@ blocks_new(const char *name, unsigned shift, struct blocks **result)
   b->fd = -1;
   b->name = strdup(name);
   b->map = statemap_new();
+  b->used = statemap_new();
   rangelock_init(&b->ranges);
   pthread_mutex_init(&b->lock, NULL);
-  if (b->name && b->map)
+  if (b->name && b->map && b->used)
     error = open_temporary(&b->fd);
   if (error)
     blocks_free(b);
@@ -86,6 +87,7 @@ blocks_free(struct blocks *b)
     if (b->fd != -1)
       close(b->fd);
     statemap_free(b->map);
+    statemap_free(b->used);
     rangelock_destroy(&b->ranges);
     pthread_mutex_destroy(&b->lock);
     free(b->name);

@@ -29,7 +29,10 @@ struct blocks {
   struct rangelock ranges; /* of block numbers */
   pthread_mutex_t lock;    /* guards what follows */
   struct statemap *map;
-  uint64_t held; /* blocks HELD or DIRTY */
+  uint64_t held;         /* blocks HELD or DIRTY */
+  struct statemap *used; /* cache's reclaim.c: 1 where used of late ... */
+  uint64_t hand;         /* ... the next block that it looks at ... */
+  bool reclaiming;       /* ... and whether there are too many */
   struct blocks *next;
 };
 
