@@ -54,6 +54,9 @@ void help_usage(FILE *out, const char *program);
 void help_layers(FILE *out, const char *program, const struct layer *top);
 void help_long_options(FILE *out);
 void help_short_options(FILE *out);
+/* Says what is wrong with word, which getopt refused; letter: the short option in it,
+ * or 0.  EINVAL. */
+int help_refuse_option(const char *word, int letter);
 void help_version(FILE *out, const struct options *options, const struct layer *top);
 
 /* dump.c */

@@ -148,7 +148,8 @@ serve(struct server *server, const struct options *o, const struct listeners *li
     return EXIT_FAILURE;
   if (background && !o->log_target_given) /* until here the terminal was there */
     log_set_target(LOG_TO_SYSLOG);
-  daemon_is_ready();
+  daemon_is_ready(o->verbose ||
+                  (o->log_target_given && o->log_target == LOG_TO_STDERR));
   if (o->single)
     error = server_start_connection(server, STDIN_FILENO, STDOUT_FILENO);
   if (!error)
@@ -157,10 +158,8 @@ serve(struct server *server, const struct options *o, const struct listeners *li
   server_quit(server);
   if (!server_wait_connections(server)) {
     /* Threads still use what would be freed. */
-    if (o->pidfile)
-      unlink(o->pidfile);
-    if (listeners->unixsocket)
-      unlink(listeners->unixsocket);
+    daemon_remove_pidfile(o);
+    listen_unlink(o, listeners);
     _exit(o->run ? run_finish() : EXIT_FAILURE);
   }
   if (o->run)
@@ -185,7 +184,7 @@ become_server(struct server *server, const struct options *o,
     if (parent || error)
       _exit(error ? EXIT_FAILURE : EXIT_SUCCESS);
   }
-  if (daemon_write_pidfile(o) != 0)
+  if (daemon_lock_memory(o) != 0 || daemon_write_pidfile(o) != 0)
     return EXIT_FAILURE;
   error = daemon_drop_privileges(o);
   if (!error)
@@ -193,8 +192,7 @@ become_server(struct server *server, const struct options *o,
   status = error ? EXIT_FAILURE : serve(server, o, listeners, background);
   if (!error)
     server_destroy(server);
-  if (o->pidfile)
-    unlink(o->pidfile);
+  daemon_remove_pidfile(o);
   return status;
 }
 
@@ -211,8 +209,7 @@ start(struct server *server, const struct options *o, struct layer *top)
     return status;
   if (o->tls != TLS_OFF && tls_context_new(o, &tls) != 0)
     return status;
-  if (daemon_tie_to_parent(o) == 0 && daemon_lock_memory(o) == 0 &&
-      layer_ready(top) == 0 && listen_open(o, &listeners) == 0) {
+  if (layer_ready(top) == 0 && listen_open(o, &listeners) == 0) {
     export.threads = layer_threads(top);
     lane_init(&export.lane);
     server->exports = &export;
@@ -233,13 +230,14 @@ main(int argc, char **argv)
   struct layer *top = NULL;
   int status = EXIT_FAILURE;
 
+  daemon_open_standard_files();
   if (options_parse(argc, argv, &options) != 0) {
     options_free(&options);
     return EXIT_FAILURE;
   }
   if (options.log_target_given)
     log_set_target(options.log_target);
-  if (make_stack(&options, &top) == 0) {
+  if (daemon_tie_to_parent(&options) == 0 && make_stack(&options, &top) == 0) {
     set_debug_flags(&options, top);
     if (options.action != ACTION_SERVE)
       status = answer(&options, top) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
