@@ -36,6 +36,8 @@ python_tests = \
 	tests/transmission-end.py \
 	tests/extended-headers.py \
 	tests/cli.py \
+	tests/completion.py \
+	tests/install.py \
 	tests/clients.py \
 	tests/data-roundtrip.py \
 	tests/resource-bounds.py \
