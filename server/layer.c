@@ -289,11 +289,11 @@ static int
 check_block_size(const struct nbdsrv_info *info, const char *name)
 {
   uint32_t min = info->block_minimum, pref = info->block_preferred;
+  uint32_t max = info->block_maximum;
 
   if ((min && (min & (min - 1))) || min > 65536 || (pref && (pref & (pref - 1))) ||
-      (pref && pref < min)) {
-    nbdsrv_error("%s: block sizes %u, %u, %u make no sense", name, min, pref,
-                 info->block_maximum);
+      (pref && pref < min) || (max && max < (pref ? pref : min))) {
+    nbdsrv_error("%s: block sizes %u, %u, %u make no sense", name, min, pref, max);
     return EINVAL;
   }
   return 0;

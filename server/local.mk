@@ -19,6 +19,7 @@ server_sources = \
 	server/tls-none.c server/tls.h \
 	server/handshake.c server/handshake.h \
 	server/option.c server/option.h \
+	server/option-data.c server/option-data.h \
 	server/metacontext.c \
 	server/open.c \
 	server/export.c server/export.h \
@@ -33,7 +34,8 @@ server_sources = \
 	server/extents.c server/extents.h \
 	server/reply.c server/reply.h \
 	server/send.c \
-	server/protocol.h server/wire.h
+	server/utf8.c server/utf8.h \
+	server/protocol.h server/wire.h server/clock.h
 
 server_nbdsrv_SOURCES = server/main.c $(server_sources)
 server_nbdsrv_CPPFLAGS = \

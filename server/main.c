@@ -200,7 +200,7 @@ static int
 start(struct server *server, const struct options *o, struct layer *top)
 {
   struct listeners listeners;
-  struct export export = {.top = top};
+  struct export export;
   struct tls_context *tls = NULL;
   int status = EXIT_FAILURE;
 
@@ -210,13 +210,12 @@ start(struct server *server, const struct options *o, struct layer *top)
   if (o->tls != TLS_OFF && tls_context_new(o, &tls) != 0)
     return status;
   if (layer_ready(top) == 0 && listen_open(o, &listeners) == 0) {
-    export.threads = layer_threads(top);
-    lane_init(&export.lane);
+    export_init(&export, top);
     server->exports = &export;
     server->tls = tls;
     status = become_server(server, o, &listeners);
     listen_close(o, &listeners);
-    lane_destroy(&export.lane);
+    export_destroy(&export);
   }
   tls_context_free(tls);
   return status;

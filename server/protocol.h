@@ -88,7 +88,8 @@
 #define NBD_CMD_FLAG_FAST_ZERO   (1u << 4)
 #define NBD_CMD_FLAG_PAYLOAD_LEN (1u << 5)
 
-#define NBD_MAX_PAYLOAD (64u * 1024 * 1024)
+#define NBD_MAX_PAYLOAD     (64u * 1024 * 1024)
+#define NBD_DEFAULT_PAYLOAD (32u * 1024 * 1024) /* where nothing else was said */
 
 /* Replies */
 #define NBD_SIMPLE_REPLY_MAGIC     0x67446698u
