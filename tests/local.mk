@@ -45,6 +45,7 @@ python_tests = \
 	tests/stress-model.py \
 	tests/abi-binary.py \
 	tests/abi-layout.py \
+	tests/doc-filter-example.py \
 	tests/doc-plugin-example.py \
 	tests/plugin-file.py \
 	tests/plugin-file-block.py \
@@ -61,7 +62,8 @@ python_tests = \
 	tests/filter-partition.py \
 	tests/filter-rate.py \
 	tests/filter-readonly.py \
-	tests/filter-retry.py
+	tests/filter-retry.py \
+	tests/filter-stack.py
 
 TESTS += $(python_tests)
 EXTRA_DIST += $(python_tests) tests/blockmodel.py tests/compile.py tests/harness.py tests/rawnbd.py
