@@ -140,7 +140,6 @@ serve(struct server *server, const struct options *o, const struct listeners *li
 {
   int error = 0, status = 0;
 
-  daemon_handle_signals();
   error = layer_start(server->exports->top);
   if (error)
     return EXIT_FAILURE;
@@ -184,14 +183,15 @@ become_server(struct server *server, const struct options *o,
     if (parent || error)
       _exit(error ? EXIT_FAILURE : EXIT_SUCCESS);
   }
-  if (daemon_lock_memory(o) != 0 || daemon_write_pidfile(o) != 0)
+  if (daemon_lock_memory(o) != 0 || server_init(server, o) != 0)
     return EXIT_FAILURE;
-  error = daemon_drop_privileges(o);
+  /* Whoever finds the pid file may send a signal at once. */
+  daemon_handle_signals();
+  error = daemon_write_pidfile(o);
   if (!error)
-    error = server_init(server, o);
+    error = daemon_drop_privileges(o);
   status = error ? EXIT_FAILURE : serve(server, o, listeners, background);
-  if (!error)
-    server_destroy(server);
+  server_destroy(server);
   daemon_remove_pidfile(o);
   return status;
 }
