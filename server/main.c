@@ -63,36 +63,51 @@ make_stack(const struct options *o, struct layer **top)
 
 /* -D LAYER.FLAG=N sets the variable LAYER_debug_FLAG in the layer's object. */
 static void
+set_layer_flag(struct debug_flag *flag, const struct layer *top)
+{
+  bool named = false;
+  char name[256];
+
+  snprintf(name, sizeof name, "%s_debug_%s", flag->layer, flag->flag);
+  for (char *p = name; *p; p++)
+    if (*p == '-' || *p == '.')
+      *p = '_';
+  for (const struct layer *layer = top; layer; layer = layer->below) {
+    int *variable = NULL;
+
+    if (strcmp(layer->ops->name, flag->layer) == 0) {
+      named = true;
+      variable = dlsym(layer->module->object, name);
+    }
+    if (variable) {
+      *variable = flag->value;
+      return;
+    }
+  }
+  if (named)
+    log_warning("-D %s.%s: %s has no variable %s", flag->layer, flag->flag, flag->layer,
+                name);
+  else
+    log_warning("-D %s.%s: there is no plugin or filter %s here", flag->layer,
+                flag->flag, flag->layer);
+}
+
+static void
 set_debug_flags(const struct options *o, const struct layer *top)
 {
   for (size_t i = 0; i < o->debug_flag_count; i++) {
     struct debug_flag *flag = &o->debug_flags[i];
-    char name[256];
 
-    if (strcmp(flag->layer, "nbdkit") == 0 || strcmp(flag->layer, "nbdsrv") == 0)
-      continue; /* the server's own switches; -v shows what they would */
-    snprintf(name, sizeof name, "%s_debug_%s", flag->layer, flag->flag);
-    for (char *p = name; *p; p++)
-      if (*p == '-' || *p == '.')
-        *p = '_';
-    for (const struct layer *layer = top; layer && !flag->used; layer = layer->below) {
-      int *variable = strcmp(layer->ops->name, flag->layer) == 0
-                          ? dlsym(layer->module->object, name)
-                          : NULL;
-      if (variable) {
-        *variable = flag->value;
-        flag->used = true;
-      }
-    }
-    if (!flag->used)
-      log_warning("-D %s.%s: no layer %s has that switch", flag->layer, flag->flag,
-                  flag->layer);
+    if (strcmp(flag->layer, "nbdkit") != 0 && strcmp(flag->layer, "nbdsrv") != 0)
+      set_layer_flag(flag, top);
+    else if (!log_set_switch(flag->flag, flag->value))
+      log_warning("-D %s.%s: the server has no such switch", flag->layer, flag->flag);
   }
 }
 
 /* Questions that are answered on stdout. */
 static int
-answer(const struct options *o, const struct layer *top)
+answer(const struct options *o, struct layer *top)
 {
   switch (o->action) {
   case ACTION_HELP:
@@ -108,6 +123,8 @@ answer(const struct options *o, const struct layer *top)
     dump_config(stdout, o);
     break;
   case ACTION_DUMP_PLUGIN:
+    if (params_give(top, o->params, o->param_count) != 0) /* a script may be asked */
+      return EINVAL;
     dump_plugin(stdout, top);
     break;
   case ACTION_LONG_OPTIONS:

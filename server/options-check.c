@@ -143,6 +143,10 @@ take_plugin(struct options *o, const char *word)
   o->plugin = word;
   if (loader_has_plugin(word))
     return 0;
+  if (strchr(word, '=') && access(word, F_OK) == -1) {
+    log_error("%s: parameters stand after the name of the plugin", word);
+    return EINVAL;
+  }
   if (is_file_name(word) && stat(word, &st) == -1) {
     log_error("%s: %s: it is neither a plugin nor a disk image", word, strerror(errno));
     return ENOENT;

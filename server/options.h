@@ -25,7 +25,6 @@ enum options_action {
 struct debug_flag {
   char *layer, *flag; /* -D LAYER.FLAG=N */
   int value;
-  bool used;
 };
 
 struct options {

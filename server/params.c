@@ -315,13 +315,21 @@ check_required(const struct layer *layer)
 }
 
 int
-params_apply(struct layer *top, char **params, size_t count)
+params_give(struct layer *top, char **params, size_t count)
 {
   unsigned bare_words = 0;
   int error = 0;
 
   for (size_t i = 0; i < count && !error; i++)
     error = give_word(top, params[i], &bare_words);
+  return error;
+}
+
+int
+params_apply(struct layer *top, char **params, size_t count)
+{
+  int error = params_give(top, params, count);
+
   for (struct layer *layer = top; layer && !error; layer = layer->below)
     error = set_fallbacks(layer);
   for (struct layer *layer = top; layer && !error; layer = layer->below)
