@@ -255,12 +255,24 @@ on_signal(int sig)
     server_quit(server_running);
 }
 
+static void
+on_reload(int sig)
+{
+  (void)sig;
+  if (server_running)
+    server_reload(server_running);
+}
+
 void
 daemon_handle_signals(void)
 {
   struct sigaction quit = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+  struct sigaction reload = {.sa_handler = on_reload, .sa_flags = SA_RESTART};
 
   sigemptyset(&quit.sa_mask);
+  sigemptyset(&reload.sa_mask);
+  /* On a terminal it says that the terminal is gone. */
+  sigaction(SIGHUP, isatty(STDIN_FILENO) ? &quit : &reload, NULL);
   sigaction(SIGTERM, &quit, NULL);
   sigaction(SIGINT, &quit, NULL);
   sigaction(SIGQUIT, &quit, NULL);

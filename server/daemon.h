@@ -25,7 +25,8 @@ int daemon_drop_privileges(const struct options *options);
 void daemon_is_ready(bool keep_stderr);
 void daemon_is_stopping(void);
 
-/* SIGTERM, SIGINT, SIGQUIT end the server; SIGPIPE is ignored. */
+/* SIGTERM, SIGINT, SIGQUIT end the server, SIGHUP has it read credentials again (and
+ * ends it where a terminal is closed); SIGPIPE is ignored. */
 void daemon_handle_signals(void);
 
 #endif

@@ -45,8 +45,8 @@ dump_config(FILE *out, const struct options *options)
   fprintf(out, "zstd=no\n");
 }
 
-static const char *
-thread_model_name(uint32_t model)
+const char *
+dump_thread_model(uint32_t model)
 {
   switch (model) {
   case NBDSRV_THREADS_SERIALIZE_CONNECTIONS:
@@ -101,8 +101,8 @@ dump_fields(FILE *out, const struct layer *plugin)
     fprintf(out, "version=%s\n", ops->version);
   fprintf(out, "api_version=%u\n", ops->abi);
   fprintf(out, "struct_size=%u\n", ops->size);
-  fprintf(out, "max_thread_model=%s\n", thread_model_name(ops->thread_model));
-  fprintf(out, "thread_model=%s\n", thread_model_name(model));
+  fprintf(out, "max_thread_model=%s\n", dump_thread_model(ops->thread_model));
+  fprintf(out, "thread_model=%s\n", dump_thread_model(model));
   fprintf(out, "errno_is_preserved=1\n"); /* errors are return values */
   for (const struct nbdsrv_param *p = ops->params; p && p->name; p++)
     if (p->flags & NBDSRV_MAGIC)

@@ -4,6 +4,7 @@
 #define NBDSRV_HELP_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 
 struct layer;
@@ -62,6 +63,7 @@ void help_version(FILE *out, const struct options *options, const struct layer *
 /* dump.c */
 void dump_config(FILE *out, const struct options *options);
 void dump_plugin(FILE *out, const struct layer *top);
+const char *dump_thread_model(uint32_t model); /* as nbdkit names it */
 
 /* What --version says: of nbdsrv, or of nbdkit where that is the program's name. */
 const char *help_program_version(const struct options *options);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Listening sockets: TCP, Unix, vsock, or handed over by a service manager.
- * Gets addresses from the options; hands every accepted client to server.c.
+ * Gets addresses from the options; hands open sockets to accept.c.
  */
 #include "config.h"
 
@@ -9,20 +9,17 @@
 #include <libgen.h>
 #include <linux/vm_sockets.h>
 #include <netdb.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "listen.h"
 #include "log.h"
 #include "options.h"
-#include "server.h"
 
 #define BACKLOG      SOMAXCONN
 #define FIRST_HANDED 3 /* the descriptor where socket activation begins */
@@ -378,49 +375,4 @@ listen_close(const struct options *o, struct listeners *l)
   listen_unlink(o, l);
   free(l->unixsocket);
   l->unixsocket = NULL;
-}
-
-/* ------------------------------------------------------------------- accepting */
-
-static void
-accept_one(struct server *server, int listener)
-{
-  int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-
-  if (fd >= 0) {
-    server_start_connection(server, fd, fd);
-    return;
-  }
-  switch (errno) {
-  case EMFILE:
-  case ENFILE:
-  case ENOBUFS:
-  case ENOMEM:
-    /* The client stays in the queue: no use asking again at once. */
-    log_error("accepting a client: %s", strerror(errno));
-    nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
-    break;
-  default: /* this client is gone again */
-    break;
-  }
-}
-
-void
-listen_accept(struct server *server, const struct listeners *l)
-{
-  struct pollfd fds[LISTEN_MAX + 1];
-
-  fds[0] = (struct pollfd){.fd = server->quit_fd, .events = POLLIN};
-  for (size_t i = 0; i < l->count; i++) {
-    /* Another process may take the client between poll and accept. */
-    fcntl(l->fds[i], F_SETFL, fcntl(l->fds[i], F_GETFL) | O_NONBLOCK);
-    fds[i + 1] = (struct pollfd){.fd = l->fds[i], .events = POLLIN};
-  }
-  while (!atomic_load(&server->quitting)) {
-    if (poll(fds, l->count + 1, -1) == -1)
-      continue;
-    for (size_t i = 1; i <= l->count; i++)
-      if (fds[i].revents)
-        accept_one(server, fds[i].fd);
-  }
 }

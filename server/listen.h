@@ -27,7 +27,7 @@ struct listeners {
  * after one line. */
 int listen_open(const struct options *options, struct listeners *listeners);
 
-/* Accepts clients until the server quits. */
+/* accept.c: accepts clients until the server quits. */
 void listen_accept(struct server *server, const struct listeners *listeners);
 
 /* Removes what listen_open put into the file system. */

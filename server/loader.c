@@ -292,6 +292,8 @@ loader_load(const char *name, bool filter, struct module **result)
     loader_unload(module);
     return error;
   }
+  log_debug("%s %s is %s", filter ? "filter" : "plugin", module->ops.name,
+            module->path);
   *result = module;
   return 0;
 }

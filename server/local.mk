@@ -13,7 +13,7 @@ server_sources = \
 	server/daemon.c server/daemon.h \
 	server/run.c server/run.h \
 	server/server.c server/server.h \
-	server/listen.c server/uri.c server/listen.h \
+	server/listen.c server/uri.c server/accept.c server/listen.h \
 	server/connection.c server/connection.h \
 	server/transport.c server/transport.h \
 	server/tls-none.c server/tls.h \

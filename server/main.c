@@ -137,12 +137,16 @@ answer(const struct options *o, struct layer *top)
 }
 
 static void
-print_uri(const struct options *o, const struct listeners *listeners)
+tell_uri(const struct options *o, const struct listeners *listeners)
 {
   char *uri = listen_uri(o, listeners), *quoted;
 
-  if (!uri)
+  if (uri)
+    log_debug("clients find it at %s", uri);
+  if (!uri || !o->print_uri) {
+    free(uri);
     return;
+  }
   quoted = run_quote(uri);
   printf("uri=%s\n%s\n", quoted ? quoted : uri, uri);
   fflush(stdout);
@@ -193,8 +197,7 @@ become_server(struct server *server, const struct options *o,
   bool parent = false;
   int error, status;
 
-  if (o->print_uri)
-    print_uri(o, listeners);
+  tell_uri(o, listeners);
   if (background) {
     error = daemon_fork(&parent);
     if (parent || error)
@@ -228,6 +231,7 @@ start(struct server *server, const struct options *o, struct layer *top)
     return status;
   if (layer_ready(top) == 0 && listen_open(o, &listeners) == 0) {
     export_init(&export, top);
+    log_debug("thread model %s", dump_thread_model(export.threads));
     server->exports = &export;
     server->tls = tls;
     status = become_server(server, o, &listeners);
@@ -254,6 +258,7 @@ main(int argc, char **argv)
   if (options.log_target_given)
     log_set_target(options.log_target);
   if (daemon_tie_to_parent(&options) == 0 && make_stack(&options, &top) == 0) {
+    log_debug("%s %s", options.program, help_program_version(&options));
     set_debug_flags(&options, top);
     if (options.action != ACTION_SERVE)
       status = answer(&options, top) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;

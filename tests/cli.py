@@ -54,7 +54,7 @@ def test_called_as_nbdkit():
 
 def test_dump_plugin():
     out = nbdsrv('--dump-plugin', 'memory').stdout
-    for line in 'name=memory', 'thread_model=parallel', 'has_read=1', 'magic_config_key=size':
+    for line in 'name=memory', 'thread_model=parallel', 'has_pread=1', 'magic_config_key=size':
         assert line + '\n' in out, out
 
 
