@@ -233,7 +233,10 @@ receive_payload(struct connection *conn, struct request *request, size_t len)
   while (have < len) {
     struct iovec iov[2] = {{request->room + have, len - have},
                            {conn->in, conn->in_size}};
-    ssize_t n = transport_recvv(&conn->transport, iov, 2);
+    ssize_t n;
+    if (conn->stalled && !wait_stalled(conn))
+      return false;
+    n = transport_recvv(&conn->transport, iov, 2);
     if (n == -ETIMEDOUT)
       continue;
     if (n <= 0)
