@@ -63,51 +63,36 @@ make_stack(const struct options *o, struct layer **top)
 
 /* -D LAYER.FLAG=N sets the variable LAYER_debug_FLAG in the layer's object. */
 static void
-set_layer_flag(struct debug_flag *flag, const struct layer *top)
-{
-  bool named = false;
-  char name[256];
-
-  snprintf(name, sizeof name, "%s_debug_%s", flag->layer, flag->flag);
-  for (char *p = name; *p; p++)
-    if (*p == '-' || *p == '.')
-      *p = '_';
-  for (const struct layer *layer = top; layer; layer = layer->below) {
-    int *variable = NULL;
-
-    if (strcmp(layer->ops->name, flag->layer) == 0) {
-      named = true;
-      variable = dlsym(layer->module->object, name);
-    }
-    if (variable) {
-      *variable = flag->value;
-      return;
-    }
-  }
-  if (named)
-    log_warning("-D %s.%s: %s has no variable %s", flag->layer, flag->flag, flag->layer,
-                name);
-  else
-    log_warning("-D %s.%s: there is no plugin or filter %s here", flag->layer,
-                flag->flag, flag->layer);
-}
-
-static void
 set_debug_flags(const struct options *o, const struct layer *top)
 {
   for (size_t i = 0; i < o->debug_flag_count; i++) {
     struct debug_flag *flag = &o->debug_flags[i];
+    char name[256];
 
-    if (strcmp(flag->layer, "nbdkit") != 0 && strcmp(flag->layer, "nbdsrv") != 0)
-      set_layer_flag(flag, top);
-    else if (!log_set_switch(flag->flag, flag->value))
-      log_warning("-D %s.%s: the server has no such switch", flag->layer, flag->flag);
+    if (strcmp(flag->layer, "nbdkit") == 0 || strcmp(flag->layer, "nbdsrv") == 0)
+      continue; /* the server's own switches; -v shows what they would */
+    snprintf(name, sizeof name, "%s_debug_%s", flag->layer, flag->flag);
+    for (char *p = name; *p; p++)
+      if (*p == '-' || *p == '.')
+        *p = '_';
+    for (const struct layer *layer = top; layer && !flag->used; layer = layer->below) {
+      int *variable = strcmp(layer->ops->name, flag->layer) == 0
+                          ? dlsym(layer->module->object, name)
+                          : NULL;
+      if (variable) {
+        *variable = flag->value;
+        flag->used = true;
+      }
+    }
+    if (!flag->used)
+      log_warning("-D %s.%s: no layer %s has that switch", flag->layer, flag->flag,
+                  flag->layer);
   }
 }
 
 /* Questions that are answered on stdout. */
 static int
-answer(const struct options *o, struct layer *top)
+answer(const struct options *o, const struct layer *top)
 {
   switch (o->action) {
   case ACTION_HELP:
@@ -123,8 +108,6 @@ answer(const struct options *o, struct layer *top)
     dump_config(stdout, o);
     break;
   case ACTION_DUMP_PLUGIN:
-    if (params_give(top, o->params, o->param_count) != 0) /* a script may be asked */
-      return EINVAL;
     dump_plugin(stdout, top);
     break;
   case ACTION_LONG_OPTIONS:
@@ -137,16 +120,12 @@ answer(const struct options *o, struct layer *top)
 }
 
 static void
-tell_uri(const struct options *o, const struct listeners *listeners)
+print_uri(const struct options *o, const struct listeners *listeners)
 {
   char *uri = listen_uri(o, listeners), *quoted;
 
-  if (uri)
-    log_debug("clients find it at %s", uri);
-  if (!uri || !o->print_uri) {
-    free(uri);
+  if (!uri)
     return;
-  }
   quoted = run_quote(uri);
   printf("uri=%s\n%s\n", quoted ? quoted : uri, uri);
   fflush(stdout);
@@ -156,11 +135,12 @@ tell_uri(const struct options *o, const struct listeners *listeners)
 
 /* Serves until somebody ends it. */
 static int
-serve(struct server *server, const struct options *o, const struct listeners *listeners,
+serve(struct server *server, const struct options *o, struct listeners *listeners,
       bool background)
 {
   int error = 0, status = 0;
 
+  daemon_handle_signals();
   error = layer_start(server->exports->top);
   if (error)
     return EXIT_FAILURE;
@@ -168,18 +148,18 @@ serve(struct server *server, const struct options *o, const struct listeners *li
     return EXIT_FAILURE;
   if (background && !o->log_target_given) /* until here the terminal was there */
     log_set_target(LOG_TO_SYSLOG);
-  daemon_is_ready(o->verbose ||
-                  (o->log_target_given && o->log_target == LOG_TO_STDERR));
+  daemon_is_ready();
   if (o->single)
     error = server_start_connection(server, STDIN_FILENO, STDOUT_FILENO);
   if (!error)
     listen_accept(server, listeners);
   daemon_is_stopping();
+  listen_close(o, listeners); /* who comes now is refused rather than kept waiting */
   server_quit(server);
   if (!server_wait_connections(server)) {
     /* Threads still use what would be freed. */
-    daemon_remove_pidfile(o);
-    listen_unlink(o, listeners);
+    if (o->pidfile)
+      unlink(o->pidfile);
     _exit(o->run ? run_finish() : EXIT_FAILURE);
   }
   if (o->run)
@@ -190,29 +170,30 @@ serve(struct server *server, const struct options *o, const struct listeners *li
 /* Background, pid file, user; then serve. */
 static int
 become_server(struct server *server, const struct options *o,
-              const struct listeners *listeners)
+              struct listeners *listeners)
 {
   bool background = !o->foreground && !o->run && !o->single && !listeners->activated &&
                     !o->exit_with_parent;
   bool parent = false;
   int error, status;
 
-  tell_uri(o, listeners);
+  if (o->print_uri)
+    print_uri(o, listeners);
   if (background) {
     error = daemon_fork(&parent);
     if (parent || error)
       _exit(error ? EXIT_FAILURE : EXIT_SUCCESS);
   }
-  if (daemon_lock_memory(o) != 0 || server_init(server, o) != 0)
+  if (daemon_write_pidfile(o) != 0)
     return EXIT_FAILURE;
-  /* Whoever finds the pid file may send a signal at once. */
-  daemon_handle_signals();
-  error = daemon_write_pidfile(o);
+  error = daemon_drop_privileges(o);
   if (!error)
-    error = daemon_drop_privileges(o);
+    error = server_init(server, o);
   status = error ? EXIT_FAILURE : serve(server, o, listeners, background);
-  server_destroy(server);
-  daemon_remove_pidfile(o);
+  if (!error)
+    server_destroy(server);
+  if (o->pidfile)
+    unlink(o->pidfile);
   return status;
 }
 
@@ -220,7 +201,7 @@ static int
 start(struct server *server, const struct options *o, struct layer *top)
 {
   struct listeners listeners;
-  struct export export;
+  struct export export = {.top = top};
   struct tls_context *tls = NULL;
   int status = EXIT_FAILURE;
 
@@ -229,14 +210,15 @@ start(struct server *server, const struct options *o, struct layer *top)
     return status;
   if (o->tls != TLS_OFF && tls_context_new(o, &tls) != 0)
     return status;
-  if (layer_ready(top) == 0 && listen_open(o, &listeners) == 0) {
-    export_init(&export, top);
-    log_debug("thread model %s", dump_thread_model(export.threads));
+  if (daemon_tie_to_parent(o) == 0 && daemon_lock_memory(o) == 0 &&
+      layer_ready(top) == 0 && listen_open(o, &listeners) == 0) {
+    export.threads = layer_threads(top);
+    lane_init(&export.lane);
     server->exports = &export;
     server->tls = tls;
     status = become_server(server, o, &listeners);
     listen_close(o, &listeners);
-    export_destroy(&export);
+    lane_destroy(&export.lane);
   }
   tls_context_free(tls);
   return status;
@@ -250,15 +232,13 @@ main(int argc, char **argv)
   struct layer *top = NULL;
   int status = EXIT_FAILURE;
 
-  daemon_open_standard_files();
   if (options_parse(argc, argv, &options) != 0) {
     options_free(&options);
     return EXIT_FAILURE;
   }
   if (options.log_target_given)
     log_set_target(options.log_target);
-  if (daemon_tie_to_parent(&options) == 0 && make_stack(&options, &top) == 0) {
-    log_debug("%s %s", options.program, help_program_version(&options));
+  if (make_stack(&options, &top) == 0) {
     set_debug_flags(&options, top);
     if (options.action != ACTION_SERVE)
       status = answer(&options, top) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
