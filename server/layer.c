@@ -53,11 +53,8 @@ layer_free(struct layer *layer)
 {
   while (layer) {
     struct layer *below = layer->below;
-    if (layer->is_ready && layer->ops->stop) {
-      if (log_control_path)
-        log_layer_debug(NULL, layer, "stop");
+    if (layer->is_ready && layer->ops->stop)
       layer->ops->stop(layer->inst);
-    }
     params_free(layer);
     free(layer->inst);
     loader_unload(layer->module);
@@ -68,8 +65,7 @@ layer_free(struct layer *layer)
 
 /* Runs one of the calls that a layer gets while the server starts. */
 static int
-starting(struct layer *layer, int (*function)(void *inst), const char *name,
-         const char *what)
+starting(struct layer *layer, int (*function)(void *inst), const char *what)
 {
   struct log_call call = {.layer = layer}, *before;
   int error = 0;
@@ -77,8 +73,6 @@ starting(struct layer *layer, int (*function)(void *inst), const char *name,
   if (!function)
     return 0;
   before = log_call_enter(&call);
-  if (log_control_path)
-    nbdsrv_debug("%s", name);
   error = function(layer->inst);
   log_call_leave(before);
   if (error && call.text[0] == '\0')
@@ -95,7 +89,7 @@ layer_ready(struct layer *layer)
     return 0;
   error = layer_ready(layer->below);
   if (!error)
-    error = starting(layer, layer->ops->ready, "ready", "refuses its parameters");
+    error = starting(layer, layer->ops->ready, "refuses its parameters");
   layer->is_ready = error == 0;
   return error;
 }
@@ -109,7 +103,7 @@ start_below(struct layer *layer, uint32_t threads)
     return 0;
   layer->threads = threads;
   error = start_below(layer->below, threads);
-  return error ? error : starting(layer, layer->ops->start, "start", "cannot start");
+  return error ? error : starting(layer, layer->ops->start, "cannot start");
 }
 
 int
@@ -297,8 +291,11 @@ check_block_size(const struct nbdsrv_info *info, const char *name)
   uint32_t min = info->block_minimum, pref = info->block_preferred;
   uint32_t max = info->block_maximum;
 
-  if ((min && (min & (min - 1))) || min > 65536 || (pref && (pref & (pref - 1))) ||
-      (pref && pref < min) || (max && max < (pref ? pref : min))) {
+  if ((min && (min & (min - 1))) || min > NBD_MOST_MINIMUM ||
+      (pref && ((pref & (pref - 1)) || pref < NBD_LEAST_PREFERRED ||
+                pref > NBD_MOST_PREFERRED)) ||
+      (pref && pref < min) ||
+      (max && (max < NBD_LEAST_PREFERRED || max < min || max < pref))) {
     nbdsrv_error("%s: block sizes %u, %u, %u make no sense", name, min, pref, max);
     return EINVAL;
   }
@@ -343,9 +340,6 @@ describe(struct nbdsrv_next *n)
     error = ops->describe(n->handle, &n->info);
   if (!error)
     error = settle_info(n);
-  if (!error && log_control_path)
-    log_layer_debug(n->connection, n->layer, "describe: size %llu, can 0x%x",
-                    (unsigned long long)n->info.export_size, n->info.can);
   return error ? error : resolve_all(n);
 }
 
@@ -382,10 +376,6 @@ open_handle(struct nbdsrv_next *n, const struct nbdsrv_client *client)
   own.next = n->below;
   n->handle = n->layer->inst;
   log_call_current()->layer = n->layer;
-  if (log_control_path)
-    log_layer_debug(n->connection, n->layer, "open: export '%s'%s%s",
-                    client->export_name, client->readonly ? ", read-only" : "",
-                    client->tls ? ", TLS" : "");
   if (n->layer->ops->open)
     error = n->layer->ops->open(n->layer->inst, &own, &n->handle);
   else if (n->below)
@@ -404,8 +394,6 @@ close_handle(struct nbdsrv_next *n)
 {
   for (; n; n = n->below) {
     log_call_current()->layer = n->layer;
-    if (n->is_open && log_control_path)
-      log_layer_debug(n->connection, n->layer, "close");
     if (n->is_open && n->layer->ops->close)
       n->layer->ops->close(n->handle);
     n->is_open = false;
