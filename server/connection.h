@@ -52,8 +52,7 @@ struct connection {
   socklen_t peer_len;    /* 0: none */
   int64_t uid, gid, pid; /* of a Unix peer, else -1 */
 
-  /* What the client agreed to of the handshake's own flags. */
-  bool fixed_newstyle, no_zeroes;
+  bool no_zeroes;       /* the client agreed to NBD_FLAG_NO_ZEROES */
   uint64_t deadline_ns; /* of the handshake, CLOCK_MONOTONIC; 0: none */
   struct negotiated agreed;
   char *context_name;      /* the export that agreed.contexts are for */

@@ -145,6 +145,14 @@ class Server:
         s.settimeout(30 * SLOW)
         return s
 
+    def accepts(self):
+        """That new connections are taken still."""
+        try:
+            self.connect().close()
+            return True
+        except OSError:
+            return False
+
     def nbd(self, export='', contexts=('base:allocation',), setup=None):
         """A connected libnbd handle."""
         import nbd

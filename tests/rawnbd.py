@@ -182,7 +182,8 @@ class Raw:
 
     # ---------------------------------------------------------- transmission
 
-    def send(self, command, offset=0, length=0, flags=0, data=b'', cookie=None, magic=None):
+    def request(self, command, offset=0, length=0, flags=0, data=b'', cookie=None, magic=None):
+        """The bytes of a request; its reply is expected from now on."""
         if cookie is None:
             self.cookie += 1
             cookie = self.cookie
@@ -195,8 +196,13 @@ class Raw:
         else:
             head = struct.pack('>IHHQQI', magic or 0x25609513, flags, command, cookie,
                                offset, length)
-        self.sock.sendall(head + data)
-        return cookie
+        return head + data
+
+    def send(self, *args, cookie=None, **kw):
+        """Sends a request, and says which cookie it has."""
+        data = self.request(*args, cookie=cookie, **kw)
+        self.sock.sendall(data)
+        return self.cookie if cookie is None else cookie
 
     def _chunk(self):
         magic = struct.unpack('>I', self.recv(4))[0]

@@ -1,13 +1,21 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # How connections end: DISC, half-close, SIGTERM, a client that takes no answers.
 import signal
+import fcntl
+import select
 import struct
 import socket
+import termios
 
 from harness import Server, TempDir, main, wait_for
 from rawnbd import *
 
 SIZE = 64 << 20
+
+
+def unsent(sock):
+    """Bytes that the peer has not taken yet."""
+    return struct.unpack('i', fcntl.ioctl(sock, termios.TIOCOUTQ, bytes(4)))[0]
 
 
 def test_disc_finishes_what_is_in_flight():
@@ -54,6 +62,61 @@ def test_killed_clients_harm_nobody():
             raw.sock.sendall(b'\x25\x60\x95\x13\0\0'[:i % 6])
             raw.sock.close()
         assert good.works()
+
+
+def test_every_request_before_the_end_is_answered():
+    for form in 'simple', 'structured', 'extended':
+        with Server('memory', str(SIZE)) as s, Raw(s) as raw:
+            if form != 'simple':
+                getattr(raw, form)()
+            assert raw.go().works()
+            requests = b''
+            for i in range(60):
+                requests += raw.request(READ, i * 4096, 4096)
+                requests += raw.request(WRITE, i * 4096, 512, 0, bytes(512))
+            s.signal(signal.SIGSTOP)
+            raw.sock.sendall(requests)
+            s.signal(signal.SIGTERM)
+            s.signal(signal.SIGCONT)
+            errors = [raw.reply().error for _ in range(120)]
+            assert set(errors) <= {0, ESHUTDOWN}
+            assert errors == sorted(errors), 'served after ESHUTDOWN'
+            assert raw.is_closed()
+
+
+def test_handshake_at_the_end_of_the_server():
+    with Server('memory', str(SIZE)) as s:
+        raw = Raw(s)
+        raw.info(OPT_INFO)
+        s.signal(signal.SIGSTOP)
+        raw.option(OPT_GO, raw.info_data())
+        s.signal(signal.SIGTERM)
+        s.signal(signal.SIGCONT)
+        try:
+            kinds = []
+            while not kinds or kinds[-1] == REP_INFO:
+                kinds.append(raw.option_reply()[1])
+            assert kinds[-1] in (REP_ACK, ERR_SHUTDOWN)
+        except Closed:
+            raise AssertionError('it vanished') from None
+        raw.sock.close()
+
+
+def test_client_that_reads_its_answers_before_it_sends_the_rest():
+    """The answers are more than the sockets hold; half a payload is on its way."""
+    length = 4 << 20
+    with Server('memory', str(SIZE)) as s, Raw(s) as raw:
+        raw.go()
+        assert raw.write(0, b'x' * length) == 0
+        payload = b'y' * (1 << 20)
+        raw.send(READ, 0, length)
+        cookie = raw.send(WRITE, length, len(payload), 0, payload[:100000])
+        wait_for('the server to have taken the half', lambda: unsent(raw.sock) == 0)
+        for _ in range(3):  # longer than the server is patient in one go
+            select.select([], [], [], 0.05)
+        assert raw.reply().data(0, length) == b'x' * length
+        raw.sock.sendall(payload[100000:])
+        assert raw.reply(cookie).error == 0
 
 
 def test_sigterm_answers_the_rest_with_eshutdown():
