@@ -3,6 +3,7 @@
 import struct
 
 from harness import Server, TempDir, main
+from opener import Opener
 from rawnbd import *
 
 
@@ -65,6 +66,53 @@ def test_malformed_queries_are_invalid():
             assert raw.answer(OPT_SET_META, data) == ERR_INVALID, data
             assert raw.answer(OPT_LIST_META, data) == ERR_INVALID, data
         assert raw.go().works()
+
+
+def test_contexts_of_a_plugin():
+    with Opener() as s, Raw(s) as raw:
+        usable = ['base:allocation', 'x-a:one', 'x-a:two', 'x-b:one']
+        assert raw.list_context(name='contexts') == usable
+        assert raw.list_context('x-a:', name='contexts') == usable[1:3]
+        assert raw.list_context('x-', 'x-b:on', 'X-A:', name='contexts') == []
+        raw.structured()
+        assert raw.set_context('x-a:', 'x-b:', ':', name='contexts') == {}
+        assert raw.set_context('base:mine', 'nocolon', ':nameless', name='contexts') == {}
+        ids = raw.set_context('x-b:one', 'x-a:two', 'x-b:one', name='contexts')
+        assert set(ids) == {'x-b:one', 'x-a:two'} and len(set(ids.values())) == 2
+        assert raw.go('contexts').do(STATUS, 0, 512).extents == {
+            ids['x-a:two']: [(512, 2)], ids['x-b:one']: [(512, 3)]}
+
+
+def test_a_set_replaces_the_earlier_one():
+    with Opener() as s, Raw(s) as raw:
+        raw.structured().set_context('base:allocation', 'x-a:one', name='contexts')
+        ids = raw.set_context('x-a:two', name='contexts')
+        assert raw.go('contexts').do(STATUS, 0, 512).extents == {ids['x-a:two']: [(512, 2)]}
+
+
+def test_contexts_are_bounded_in_number():
+    with Opener() as s, Raw(s) as raw:
+        names = raw.structured().list_context(name='many')
+        assert 10 < len(names) < 31
+        ids = raw.set_context(*['x-a:%d' % i for i in range(30)], 'base:allocation', name='many')
+        assert sorted(ids) == sorted(names)
+        assert set(raw.go('many').do(STATUS, 0, 512).extents) == set(ids.values())
+
+
+def test_info_about_another_export_in_between():
+    with Opener() as s, Raw(s) as raw:
+        raw.structured().set_context('x-a:one', name='contexts')
+        raw.info(OPT_INFO, 'other')
+        assert raw.list_context(name='other') == ['base:allocation']
+        assert raw.go('contexts').do(STATUS, 0, 512).error == 0
+
+
+def test_many_queries():
+    with Server('memory', '1M') as s, Raw(s) as raw:
+        raw.structured()
+        assert list(raw.set_context(*['x:%d' % i for i in range(5000)], 'base:allocation')) == [
+            'base:allocation']
+        assert raw.go().do(STATUS, 0, 512).error == 0
 
 
 main(globals())

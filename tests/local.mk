@@ -24,6 +24,7 @@ python_tests = \
 	tests/handshake-greeting.py \
 	tests/handshake-options.py \
 	tests/handshake-export.py \
+	tests/handshake-open.py \
 	tests/handshake-metacontext.py \
 	tests/handshake-limits.py \
 	tests/handshake-masks.py \
@@ -66,7 +67,8 @@ python_tests = \
 	tests/filter-retry.py
 
 TESTS += $(python_tests)
-EXTRA_DIST += $(python_tests) tests/blockmodel.py tests/compile.py tests/harness.py tests/rawnbd.py
+EXTRA_DIST += $(python_tests) tests/blockmodel.py tests/compile.py tests/harness.py tests/rawnbd.py \
+	tests/opener.py tests/plugin-opener.c
 EXTRA_DIST += tests/tsan.supp tests/abi examples
 
 # Plugins that tests ask how the server calls them; found by their short names.
@@ -79,6 +81,8 @@ nbdsrv_submitter_plugin_la_LDFLAGS = $(module_ldflags) -rpath $(plugindir)
 # Unit tests: what has no I/O of its own.
 if HAVE_CHECK
 unit_tests = \
+	tests/unit-extents \
+	tests/unit-option-data \
 	tests/unit-memory-store \
 	tests/unit-partition-table \
 	tests/unit-rate-bucket \
@@ -92,6 +96,17 @@ tests_unit_memory_store_SOURCES = tests/unit-memory-store.c tests/unit.c tests/u
 tests_unit_memory_store_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 tests_unit_memory_store_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_memory_store_LDADD = $(CHECK_LIBS)
+tests_unit_extents_SOURCES = tests/unit-extents.c tests/unit.c tests/unit.h server/extents.c
+tests_unit_extents_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
+tests_unit_extents_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_extents_LDADD = $(CHECK_LIBS)
+
+tests_unit_option_data_SOURCES = tests/unit-option-data.c tests/unit.c tests/unit.h \
+	server/option-data.c server/utf8.c
+tests_unit_option_data_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
+tests_unit_option_data_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_option_data_LDADD = $(CHECK_LIBS)
+
 tests_unit_partition_table_SOURCES = tests/unit-partition-table.c tests/unit.c \
 	tests/unit.h filters/partition/table.c
 tests_unit_partition_table_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
