@@ -1,48 +1,80 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* One connection of the load generator. */
+/* One connection of the load generator: client_open, client_run, client_close, each in
+ * a thread of its own.  What it counts it counts in here, nothing is shared.
+ */
 #ifndef NBDSRV_BENCH_CLIENT_H
 #define NBDSRV_BENCH_CLIENT_H
 
-#include <stdbool.h>
-#include <stdint.h>
+#include <stdatomic.h>
 
-enum form { FORM_SIMPLE, FORM_STRUCTURED, FORM_EXTENDED };
+#include "load.h"
+#include "stats.h"
+#include "stream.h"
 
-struct load {
-  const char *unixsocket, *host, *port, *export_name;
-  enum form form;
-  unsigned command;      /* NBD_CMD_* */
-  unsigned read_percent; /* of READ among READ and WRITE; 100 or 0 where unmixed */
-  bool sequential;
-  uint32_t block;
-  unsigned depth, connections;
-  uint64_t requests; /* of each connection, 0: until time is up */
-  double seconds;
-  uint64_t range; /* of the disk to touch, 0: all */
-  bool verify;    /* each block holds its own offset */
+/* What all clients do now; set by the main thread, read by the clients. */
+enum phase { PHASE_WARMUP, PHASE_MEASURE, PHASE_STOP };
+
+/* A request in flight. */
+struct slot {
+  uint64_t start_ns, offset;
+  uint64_t got; /* bytes of data that came */
+  uint32_t length;
+  unsigned command;
 };
 
 struct client {
   const struct load *load;
   unsigned number;
-  int fd;
-  uint64_t size;
-  uint32_t context;
+  struct stream stream;
+  uint64_t size; /* of the export, then of the part that is used */
+  uint16_t flags;
+
+  /* Of the requests made so far. */
   uint64_t random;
   uint64_t next; /* sequential: the next offset */
+  uint64_t sent;
 
-  /* Results. */
-  uint64_t done, bytes;
-  uint32_t *latency_ns; /* of every request, as far as room goes */
-  uint64_t latencies;
-  const char *error;
+  /* Requests in flight, and the numbers of those that are not. */
+  struct slot *slots;
+  unsigned *idle, idle_count;
+
+  /* What has been received and not been looked at. */
+  uint8_t *in;
+  size_t in_start, in_end;
+  /* The data that come next; then this request is finished, if there is one. */
+  uint64_t data_left, data_offset;
+  bool data_wanted; /* else they are skipped */
+  struct slot *finishing;
+
+  /* Results, of what was finished while measuring. */
+  uint64_t done, bytes, extents;
+  struct histogram latency;
+  bool filled;       /* all of the range holds the pattern */
+  const char *error; /* what failed */
+  int error_number;  /* and why, or 0 */
 };
 
-#define MOST_LATENCIES 4000000u
-
 /* Connects and negotiates; false with client->error. */
-bool client_open(struct client *client);
-/* Sends and receives until *stop or the number of requests is reached. */
-void client_run(struct client *client, const volatile bool *stop);
+bool client_open(struct client *c);
+/* Writes all of the range that is used; false with client->error. */
+bool client_fill(struct client *c);
+/* Sends and receives until PHASE_STOP or the number of requests is reached, and takes
+ * all answers.  May set client->error.
+ */
+void client_run(struct client *c, atomic_int *phase);
+void client_close(struct client *c);
+
+/* Notes the first error; returns false. */
+bool client_fail(struct client *c, const char *what, int number);
+
+/* handshake.c: everything up to the first request. */
+bool handshake(struct client *c);
+
+/* answers.c: takes what stands in client->in. */
+bool answers_parse(struct client *c, bool measuring);
+
+/* pattern.c: what is written with --verify at each offset of the disk. */
+void pattern_put(uint8_t *data, size_t len, uint64_t offset);
+bool pattern_holds(const uint8_t *data, size_t len, uint64_t offset, bool zeroes_too);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The bare server that stands for the limit: one thread a connection reads requests in
  * gulps and answers a gulp with one send, from flat memory or from a file.  It trusts
- * its client and is good for nothing else.
+ * its client's intentions and is good for nothing else.
  *
  * Usage: reference SOCKET|PORT SIZE [FILE]
  */
@@ -155,21 +155,16 @@ struct conn {
   struct batch batch;
   uint8_t *in;
   size_t start, end;
+  uint8_t *space; /* file mode: what is to be written */
 };
 
 /* The payload of a write: from the gulp, and what is missing from the socket. */
 static bool
 take_write(struct conn *c, uint64_t offset, uint32_t length)
 {
-  static __thread uint8_t *space;
   size_t have = c->end - c->start < length ? c->end - c->start : length;
-  uint8_t *to = memory + offset;
+  uint8_t *to = file >= 0 ? c->space : memory + offset;
 
-  if (file >= 0) {
-    if (!space)
-      space = malloc(NBD_MAX_PAYLOAD);
-    to = space;
-  }
   memcpy(to, c->in + c->start, have);
   c->start += have;
   if (have < length &&
@@ -193,6 +188,20 @@ take_read(struct conn *c, uint64_t offset, uint32_t length)
   return pread(file, to, length, (off_t)offset) == (ssize_t)length ? to : NULL;
 }
 
+/* Trimming does nothing, in memory there is nothing to flush. */
+static bool
+carry_out(uint16_t command, uint64_t offset, uint32_t length)
+{
+  if (command == NBD_CMD_WRITE_ZEROES && file < 0)
+    memset(memory + offset, 0, length);
+  else if (command == NBD_CMD_WRITE_ZEROES)
+    return fallocate(file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset,
+                     length) == 0;
+  else if (command == NBD_CMD_FLUSH && file >= 0)
+    return fdatasync(file) == 0;
+  return true;
+}
+
 static bool
 serve_one(struct conn *c)
 {
@@ -210,14 +219,14 @@ serve_one(struct conn *c)
   wire_get_u32(&in, &length);
   c->start += NBD_REQUEST_SIZE;
   if (magic != NBD_REQUEST_MAGIC || command == NBD_CMD_DISC || offset > size ||
-      length > size - offset)
+      length > size - offset || (command <= NBD_CMD_WRITE && length > NBD_MAX_PAYLOAD))
     return false;
   if (command == NBD_CMD_WRITE && !take_write(c, offset, length))
     return false;
   if (command == NBD_CMD_READ && !(data = take_read(c, offset, length)))
     return false;
-  if (command == NBD_CMD_WRITE_ZEROES)
-    memset(memory + offset, 0, length);
+  if (!carry_out(command, offset, length))
+    return false;
   add_reply(&c->batch, c->structured, cookie, offset, data, length);
   return c->batch.iovs + 2 <= MOST_IOVS || send_batch(c->fd, &c->batch);
 }
@@ -229,8 +238,10 @@ serve(void *arg)
 
   c->fd = (int)(intptr_t)arg;
   c->in = malloc(IN_SIZE);
-  if (file >= 0)
+  if (file >= 0) {
     c->batch.space = malloc(NBD_MAX_PAYLOAD);
+    c->space = malloc(NBD_MAX_PAYLOAD);
+  }
   if (handshake(c->fd, &c->structured)) {
     for (;;) {
       ssize_t n;
@@ -251,6 +262,7 @@ serve(void *arg)
   }
   close(c->fd);
   free(c->batch.space);
+  free(c->space);
   free(c->in);
   free(c);
   return NULL;

@@ -40,6 +40,7 @@ python_tests = \
 	tests/transmission-zero.py \
 	tests/transmission-async.py \
 	tests/extended-headers.py \
+	tests/bench.py \
 	tests/cli.py \
 	tests/clients.py \
 	tests/data-roundtrip.py \
