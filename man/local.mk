@@ -6,11 +6,18 @@ man1_pods = \
 	man/nbdsrv-file-plugin.pod \
 	man/nbdsrv-memory-plugin.pod \
 	man/nbdsrv-null-plugin.pod \
+	man/nbdsrv-cache-filter.pod \
+	man/nbdsrv-cow-filter.pod \
 	man/nbdsrv-delay-filter.pod \
+	man/nbdsrv-error-filter.pod \
+	man/nbdsrv-exportname-filter.pod \
+	man/nbdsrv-log-filter.pod \
 	man/nbdsrv-offset-filter.pod \
 	man/nbdsrv-partition-filter.pod \
-	man/nbdsrv-readonly-filter.pod
-man3_pods = man/nbdsrv-plugin.pod
+	man/nbdsrv-rate-filter.pod \
+	man/nbdsrv-readonly-filter.pod \
+	man/nbdsrv-retry-filter.pod
+man3_pods = man/nbdsrv-filter.pod man/nbdsrv-plugin.pod
 
 EXTRA_DIST += $(man1_pods) $(man3_pods)
 

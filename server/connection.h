@@ -52,7 +52,8 @@ struct connection {
   socklen_t peer_len;    /* 0: none */
   int64_t uid, gid, pid; /* of a Unix peer, else -1 */
 
-  bool no_zeroes;       /* the client agreed to NBD_FLAG_NO_ZEROES */
+  /* What the client agreed to of the handshake's own flags. */
+  bool fixed_newstyle, no_zeroes;
   uint64_t deadline_ns; /* of the handshake, CLOCK_MONOTONIC; 0: none */
   struct negotiated agreed;
   char *context_name;      /* the export that agreed.contexts are for */

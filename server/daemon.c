@@ -26,13 +26,28 @@
 
 static int ready_fd = -1; /* the child's end of the pipe to the parent of the fork */
 
+/* A daemon's descriptors must not take the numbers of the standard ones. */
+void
+daemon_open_standard_files(void)
+{
+  int fd;
+
+  do
+    fd = open("/dev/null", O_RDWR);
+  while (fd >= 0 && fd <= STDERR_FILENO);
+  if (fd >= 0)
+    close(fd);
+}
+
 int
 daemon_tie_to_parent(const struct options *o)
 {
-  pid_t parent = getppid();
+  static pid_t parent; /* as it was at the first call */
 
   if (!o->exit_with_parent)
     return 0;
+  if (!parent)
+    parent = getppid();
   if (prctl(PR_SET_PDEATHSIG, SIGTERM) == -1) {
     log_error("--exit-with-parent: %s", strerror(errno));
     return errno;
@@ -96,6 +111,7 @@ daemon_fork(bool *parent)
   if (null >= 0) {
     dup2(null, STDIN_FILENO);
     dup2(null, STDOUT_FILENO);
+    close(null);
   }
   return 0;
 }
@@ -108,13 +124,16 @@ find_id(const char *what, const char *text, bool is_group, uid_t *uid, gid_t *gi
   struct group *gr = is_group ? getgrnam(text) : NULL;
   struct passwd *pw = is_group ? NULL : getpwnam(text);
 
+  if (!is_group && !pw && text[0] && *end == '\0')
+    pw = getpwuid((uid_t)number);
+
   if (gr)
     *gid = gr->gr_gid;
   else if (pw) {
     *uid = pw->pw_uid;
     if (*gid == (gid_t)-1)
       *gid = pw->pw_gid;
-  } else if (text[0] && *end == '\0')
+  } else if (text[0] >= '0' && text[0] <= '9' && *end == '\0' && number < (uid_t)-1)
     *(is_group ? gid : uid) = (uid_t)number;
   else {
     log_error("%s: there is no %s '%s'", what, is_group ? "group" : "user", text);
@@ -135,13 +154,15 @@ daemon_drop_privileges(const struct options *o)
     return EINVAL;
   if (o->user && find_id("--user", o->user, false, &uid, &gid) != 0)
     return EINVAL;
-  if ((gid != (gid_t)-1 && (setgroups(1, &gid) == -1 || setgid(gid) == -1)) ||
+  if (gid == (gid_t)-1)
+    gid = getgid();
+  if (setgroups(1, &gid) == -1 || setgid(gid) == -1 ||
       (uid != (uid_t)-1 && setuid(uid) == -1)) {
     log_error("changing to user %s, group %s: %s", o->user ? o->user : "(the same)",
               o->group ? o->group : "(the user's)", strerror(errno));
     return errno;
   }
-  return 0;
+  return daemon_tie_to_parent(o); /* changing the user unties it */
 }
 
 int
@@ -161,6 +182,20 @@ daemon_write_pidfile(const struct options *o)
   if (error)
     log_error("pid file %s: %s", o->pidfile, strerror(error));
   return error;
+}
+
+void
+daemon_remove_pidfile(const struct options *o)
+{
+  FILE *fp = o->pidfile ? fopen(o->pidfile, "re") : NULL;
+  long pid = 0;
+
+  if (!fp)
+    return;
+  /* Another server may have written its own there since. */
+  if (fscanf(fp, "%ld", &pid) == 1 && pid == (long)getpid())
+    unlink(o->pidfile);
+  fclose(fp);
 }
 
 /* sd_notify by hand: one datagram. */
@@ -187,7 +222,7 @@ notify(const char *state)
 }
 
 void
-daemon_is_ready(void)
+daemon_is_ready(bool keep_stderr)
 {
   int null;
 
@@ -195,9 +230,11 @@ daemon_is_ready(void)
   if (ready_fd == -1)
     return;
   /* Errors of the start have gone to stderr; from here on there is no terminal. */
-  null = open("/dev/null", O_RDWR | O_CLOEXEC);
-  if (null >= 0)
+  null = keep_stderr ? -1 : open("/dev/null", O_RDWR | O_CLOEXEC);
+  if (null >= 0) {
     dup2(null, STDERR_FILENO);
+    close(null);
+  }
   if (write(ready_fd, "", 1) == -1)
     log_debug("the parent is gone");
   close(ready_fd);
@@ -218,12 +255,24 @@ on_signal(int sig)
     server_quit(server_running);
 }
 
+static void
+on_reload(int sig)
+{
+  (void)sig;
+  if (server_running)
+    server_reload(server_running);
+}
+
 void
 daemon_handle_signals(void)
 {
   struct sigaction quit = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+  struct sigaction reload = {.sa_handler = on_reload, .sa_flags = SA_RESTART};
 
   sigemptyset(&quit.sa_mask);
+  sigemptyset(&reload.sa_mask);
+  /* On a terminal it says that the terminal is gone. */
+  sigaction(SIGHUP, isatty(STDIN_FILENO) ? &quit : &reload, NULL);
   sigaction(SIGTERM, &quit, NULL);
   sigaction(SIGINT, &quit, NULL);
   sigaction(SIGQUIT, &quit, NULL);

@@ -8,19 +8,25 @@
 struct options;
 struct server;
 
+/* Opens those of stdin, stdout and stderr that are closed. */
+void daemon_open_standard_files(void);
+
 /* Called in this order; each 0 or an errno value after one line. */
 int daemon_tie_to_parent(const struct options *options); /* --exit-with-parent */
-int daemon_lock_memory(const struct options *options);   /* --swap */
 /* The parent returns from this only to exit: *parent is true in it, after the child
  * has said that it is ready (or died: then with an errno value). */
 int daemon_fork(bool *parent);
-int daemon_drop_privileges(const struct options *options);
+int daemon_lock_memory(const struct options *options); /* --swap; forking undoes it */
 int daemon_write_pidfile(const struct options *options);
-/* Tells the parent of daemon_fork and the service manager that clients may come. */
-void daemon_is_ready(void);
+void daemon_remove_pidfile(const struct options *options);
+int daemon_drop_privileges(const struct options *options);
+/* Tells the parent of daemon_fork and the service manager that clients may come.  In
+ * the background stderr goes then, unless keep_stderr. */
+void daemon_is_ready(bool keep_stderr);
 void daemon_is_stopping(void);
 
-/* SIGTERM, SIGINT, SIGQUIT end the server; SIGPIPE is ignored. */
+/* SIGTERM, SIGINT, SIGQUIT end the server, SIGHUP has it read credentials again (and
+ * ends it where a terminal is closed); SIGPIPE is ignored. */
 void daemon_handle_signals(void);
 
 #endif

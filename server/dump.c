@@ -36,7 +36,7 @@ dump_config(FILE *out, const struct options *options)
   fprintf(out, "plugindir=%s\n", loader_plugin_dir());
   fprintf(out, "root_tls_certificates_dir=%s/pki/%s\n", SYSCONFDIR, options->program);
   fprintf(out, "sbindir=%s\n", SBINDIR);
-  fprintf(out, "selinux=no\n");
+  fprintf(out, "selinux=yes\n");
   fprintf(out, "sysconfdir=%s\n", SYSCONFDIR);
   fprintf(out, "tls=%s\n", tls_supported() ? "yes" : "no");
   fprintf(out, "version=%s\n", version);
@@ -45,8 +45,8 @@ dump_config(FILE *out, const struct options *options)
   fprintf(out, "zstd=no\n");
 }
 
-static const char *
-thread_model_name(uint32_t model)
+const char *
+dump_thread_model(uint32_t model)
 {
   switch (model) {
   case NBDSRV_THREADS_SERIALIZE_CONNECTIONS:
@@ -60,55 +60,68 @@ thread_model_name(uint32_t model)
   }
 }
 
+/* has_CALLBACK=1 lines: under nbdkit's name where it has a callback for the same. */
 static void
-dump_layer(FILE *out, const struct layer *layer)
+dump_members(FILE *out, const struct nbdsrv_plugin *ops)
 {
-  const struct nbdsrv_plugin *ops = layer->ops;
-  uint32_t model = ops->threads ? ops->threads(layer->inst) : ops->thread_model;
+  const struct {
+    const char *name;
+    bool there;
+  } members[] = {
+      {"dump_plugin", ops->dump != NULL},  {"config", ops->config != NULL},
+      {"config_help", ops->help != NULL},  {"thread_model", ops->threads != NULL},
+      {"get_ready", ops->ready != NULL},   {"after_fork", ops->start != NULL},
+      {"cleanup", ops->stop != NULL},      {"list_exports", ops->list != NULL},
+      {"open", ops->open != NULL},         {"close", ops->close != NULL},
+      {"get_size", ops->describe != NULL}, {"describe", ops->describe != NULL},
+      {"pread", ops->read != NULL},        {"pwrite", ops->write != NULL},
+      {"flush", ops->flush != NULL},       {"trim", ops->trim != NULL},
+      {"zero", ops->zero != NULL},         {"extents", ops->extents != NULL},
+      {"cache", ops->cache != NULL},       {"lend", ops->lend != NULL},
+      {"submit", ops->submit != NULL},
+  };
 
-  fprintf(out, "path=%s\n", layer->module->path);
+  for (size_t i = 0; i < sizeof members / sizeof members[0]; i++)
+    if (members[i].there)
+      fprintf(out, "has_%s=1\n", members[i].name);
+}
+
+static void
+dump_fields(FILE *out, const struct layer *plugin)
+{
+  const struct nbdsrv_plugin *ops = plugin->ops;
+  uint32_t model = ops->thread_model;
+
+  /* threads () of a plugin of our own ABI is for after ready (). */
+  if (plugin->module->bridge && ops->threads)
+    model = ops->threads(plugin->inst);
+  fprintf(out, "path=%s\n", plugin->module->path);
   fprintf(out, "name=%s\n", ops->name);
   if (ops->version)
     fprintf(out, "version=%s\n", ops->version);
   fprintf(out, "api_version=%u\n", ops->abi);
   fprintf(out, "struct_size=%u\n", ops->size);
-  fprintf(out, "max_thread_model=%s\n", thread_model_name(ops->thread_model));
-  fprintf(out, "thread_model=%s\n", thread_model_name(model));
-#define HAS(member)                                                                    \
-  if (ops->member)                                                                     \
-  fprintf(out, "has_%s=1\n", #member)
-  HAS(config);
-  HAS(ready);
-  HAS(start);
-  HAS(stop);
-  HAS(list);
-  HAS(open);
-  HAS(describe);
-  HAS(close);
-  HAS(read);
-  HAS(write);
-  HAS(flush);
-  HAS(trim);
-  HAS(zero);
-  HAS(cache);
-  HAS(extents);
-  HAS(lend);
-  HAS(submit);
-  HAS(threads);
-  HAS(before);
-  HAS(after);
-#undef HAS
+  fprintf(out, "max_thread_model=%s\n", dump_thread_model(ops->thread_model));
+  fprintf(out, "thread_model=%s\n", dump_thread_model(model));
+  fprintf(out, "errno_is_preserved=1\n"); /* errors are return values */
   for (const struct nbdsrv_param *p = ops->params; p && p->name; p++)
     if (p->flags & NBDSRV_MAGIC)
       fprintf(out, "magic_config_key=%s\n", p->name);
+  dump_members(out, ops);
   fflush(out);
-  if (ops->dump)
-    ops->dump();
 }
 
 void
 dump_plugin(FILE *out, const struct layer *top)
 {
-  for (const struct layer *layer = top; layer; layer = layer->below)
-    dump_layer(out, layer);
+  const struct layer *plugin = top;
+
+  while (plugin->below)
+    plugin = plugin->below;
+  dump_fields(out, plugin);
+  if (plugin->ops->dump)
+    plugin->ops->dump();
+  for (const struct layer *layer = top; layer != plugin; layer = layer->below)
+    if (layer->ops->dump)
+      layer->ops->dump();
 }

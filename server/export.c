@@ -12,6 +12,21 @@
 #include "nbdsrv-filter.h"
 #include "protocol.h"
 
+void
+export_init(struct export *export, struct layer *top)
+{
+  *export = (struct export){.top = top, .threads = layer_threads(top)};
+  lane_init(&export->lane);
+  lane_init(&export->list_lane);
+}
+
+void
+export_destroy(struct export *export)
+{
+  lane_destroy(&export->list_lane);
+  lane_destroy(&export->lane);
+}
+
 struct export *
 export_find(struct export *exports, const char *name)
 {

@@ -16,14 +16,16 @@ struct export
   uint32_t threads; /* enum nbdsrv_thread_model of the stack */
   struct lane lane; /* SERIALIZE_ALL: every call; SERIALIZE_CONNECTIONS: held by one
                        connection from open to close */
+  struct lane list_lane; /* one list () at a time, in any thread model */
   struct export *next;
 };
 
+/* An export of any name.  The stack stays the caller's. */
+void export_init(struct export *export, struct layer *top);
+void export_destroy(struct export *export);
+
 /* The export that serves name, or NULL. */
 struct export *export_find(struct export *exports, const char *name);
-
-/* What the stack lists, under the lane that its thread model asks for (open.c). */
-int export_list(struct export *export, struct nbdsrv_exports *exports);
 
 /* A growing list of names, for NBD_OPT_LIST; public functions in exports.c. */
 struct nbdsrv_exports {

@@ -16,7 +16,8 @@ extents_begin(struct nbdsrv_extents *e, uint64_t length, uint64_t offset,
               uint32_t context, bool one)
 {
   e->start = e->reached = offset;
-  e->end = offset + length;
+  if (__builtin_add_overflow(offset, length, &e->end))
+    e->end = UINT64_MAX;
   e->context = context;
   e->one = one;
   e->count = 0;
@@ -65,7 +66,7 @@ nbdsrv_extents_add(struct nbdsrv_extents *e, uint64_t offset, uint64_t length,
   }
   if (e->reached >= e->end)
     return ERANGE;
-  if (end <= e->reached) /* lies before what was asked for */
+  if (length == 0 || end <= e->reached) /* nothing, or lies before what was asked for */
     return 0;
   if (offset > e->reached || (offset < e->reached && e->count > 0)) {
     nbdsrv_error("extents out of order: %llu follows %llu", (unsigned long long)offset,

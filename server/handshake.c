@@ -8,8 +8,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "clock.h"
 #include "connection.h"
 #include "handshake.h"
 #include "log.h"
@@ -19,19 +19,12 @@
 
 /* A client that asks for more than this is not about to read a disk. */
 #define MOST_OPTIONS    1000
-#define MOST_BYTES      (4u * 1024 * 1024)
-#define MOST_TO_SKIP    (64u * 1024 * 1024)
+#define MOST_BYTES      (16u * 1024 * 1024) /* of all options together */
 #define GREETING_SIZE   18
 #define OLDSTYLE_ZEROES 124
 
-static uint64_t
-now_ns(void)
-{
-  struct timespec ts;
-
-  clock_gettime(CLOCK_MONOTONIC, &ts);
-  return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
-}
+/* Without a deadline, a client that takes nothing is given up after that long. */
+#define PATIENCE_NS 30000000000u
 
 int
 handshake_recv(struct connection *conn, void *buf, uint32_t len)
@@ -39,10 +32,10 @@ handshake_recv(struct connection *conn, void *buf, uint32_t len)
   uint8_t *p = buf;
 
   while (len > 0) {
-    uint64_t now = now_ns();
     ssize_t n;
 
     if (conn->deadline_ns) {
+      uint64_t now = clock_now();
       if (now >= conn->deadline_ns)
         return ETIMEDOUT;
       transport_set_timeout(&conn->transport, conn->deadline_ns - now);
@@ -54,6 +47,30 @@ handshake_recv(struct connection *conn, void *buf, uint32_t len)
       return n == 0 ? ECONNRESET : (int)-n;
     p += n;
     len -= (uint32_t)n;
+  }
+  return 0;
+}
+
+int
+handshake_send(struct connection *conn, const void *head, size_t head_len,
+               const void *data, size_t len, bool more)
+{
+  struct iovec iov[2] = {{(void *)head, head_len}, {(void *)data, len}};
+  uint64_t until = conn->deadline_ns ? conn->deadline_ns : clock_now() + PATIENCE_NS;
+
+  while (iov[0].iov_len + iov[1].iov_len > 0) {
+    ssize_t n = transport_sendv(&conn->transport, iov, 2, false, more);
+
+    if (n < 0 && n != -EAGAIN)
+      return (int)-n;
+    for (unsigned i = 0; i < 2 && n > 0; i++) {
+      size_t part = (size_t)n < iov[i].iov_len ? (size_t)n : iov[i].iov_len;
+      iov[i].iov_base = (char *)iov[i].iov_base + part;
+      iov[i].iov_len -= part;
+      n -= (ssize_t)part;
+    }
+    if (iov[0].iov_len + iov[1].iov_len > 0 && clock_now() >= until)
+      return ETIMEDOUT;
   }
   return 0;
 }
@@ -73,7 +90,7 @@ oldstyle(struct connection *conn)
   p = wire_put_u64(p, conn->top->info.export_size);
   p = wire_put_u16(p, 0);
   wire_put_u16(p, conn->agreed.transmission_flags);
-  return transport_send_all(&conn->transport, greeting, sizeof greeting);
+  return handshake_send(conn, greeting, sizeof greeting, NULL, 0, false);
 }
 
 static int
@@ -89,7 +106,7 @@ greet(struct connection *conn)
   p = wire_put_u64(p, NBD_MAGIC);
   p = wire_put_u64(p, NBD_OPTS_MAGIC);
   wire_put_u16(p, offered);
-  error = transport_send_all(&conn->transport, greeting, sizeof greeting);
+  error = handshake_send(conn, greeting, sizeof greeting, NULL, 0, false);
   if (!error)
     error = handshake_recv(conn, answer, sizeof answer);
   if (error)
@@ -99,44 +116,35 @@ greet(struct connection *conn)
     log_connection_error(conn, "client flags 0x%x were not offered", flags);
     return EPROTO;
   }
+  conn->fixed_newstyle = (flags & NBD_FLAG_FIXED_NEWSTYLE) != 0;
   conn->no_zeroes = (flags & NBD_FLAG_NO_ZEROES) != 0;
   return 0;
 }
 
-/* Drops the payload of an option that is too large to be meant. */
+/* Reads the payload; one that is too large to be meant is dropped, and then data stays
+ * NULL. */
 static int
-skip_payload(struct connection *conn, uint32_t len)
+take_payload(struct connection *conn, struct option *option)
 {
   uint8_t drain[4096];
+  uint32_t left = option->length;
   int error = 0;
 
-  while (len > 0 && !error) {
-    uint32_t n = len < sizeof drain ? len : (uint32_t)sizeof drain;
+  if (option->length <= OPTION_MOST_BYTES) {
+    option->data = malloc((size_t)option->length + 1);
+    return option->data ? handshake_recv(conn, option->data, option->length) : ENOMEM;
+  }
+  while (left > 0 && !error) {
+    uint32_t n = left < sizeof drain ? left : (uint32_t)sizeof drain;
     error = handshake_recv(conn, drain, n);
-    len -= n;
+    left -= n;
   }
   return error;
 }
 
-static int
-too_large(struct connection *conn, struct option *option)
-{
-  int error;
-
-  if (option->length > MOST_TO_SKIP || option->number == NBD_OPT_EXPORT_NAME) {
-    log_connection_error(conn, "option %u with %u bytes: giving up", option->number,
-                         option->length);
-    return EPROTO;
-  }
-  error = skip_payload(conn, option->length);
-  return error ? error
-               : option_refuse(conn, option, NBD_REP_ERR_TOO_BIG,
-                               "that is too much data");
-}
-
 /* One option, whole.  *total counts what this client has sent. */
 static int
-next_option(struct connection *conn, uint32_t *total, enum option_result *result)
+next_option(struct connection *conn, uint64_t *total, enum option_result *result)
 {
   uint8_t header[16];
   struct wire_in in = {header, sizeof header};
@@ -151,17 +159,12 @@ next_option(struct connection *conn, uint32_t *total, enum option_result *result
     log_connection_error(conn, "an option without the magic number: giving up");
     return EPROTO;
   }
-  if (option.length > OPTION_MOST_BYTES)
-    return too_large(conn, &option);
   *total += option.length;
   if (*total > MOST_BYTES) {
     log_connection_error(conn, "more than %u bytes of options: giving up", MOST_BYTES);
     return EPROTO;
   }
-  option.data = malloc((size_t)option.length + 1);
-  if (!option.data)
-    return ENOMEM;
-  error = handshake_recv(conn, option.data, option.length);
+  error = take_payload(conn, &option);
   if (!error)
     error = option_handle(conn, &option, result);
   free(option.data);
@@ -172,7 +175,7 @@ static int
 newstyle(struct connection *conn)
 {
   enum option_result result = OPTION_GO_ON;
-  uint32_t total = 0;
+  uint64_t total = 0;
   int error = greet(conn);
 
   for (unsigned n = 0; !error && result == OPTION_GO_ON; n++) {
@@ -193,7 +196,7 @@ handshake(struct connection *conn)
   const struct options *options = conn->server->options;
   int error;
 
-  conn->deadline_ns = options->timeout_ns ? now_ns() + options->timeout_ns : 0;
+  conn->deadline_ns = options->timeout_ns ? clock_now() + options->timeout_ns : 0;
   error = options->oldstyle ? oldstyle(conn) : newstyle(conn);
   if (error == ETIMEDOUT)
     log_connection_error(conn, "the handshake took too long");

@@ -4,12 +4,16 @@
  */
 #include "config.h"
 
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "help.h"
 #include "layer.h"
 #include "loader.h"
+#include "log.h"
 #include "options.h"
+#include "parse.h"
 
 const struct option_row help_options[] = {
     {"dump-config", 0, NULL, false, OPTION_DUMP_CONFIG,
@@ -197,6 +201,75 @@ help_short_options(FILE *out)
   for (const struct option_row *row = help_options; row->name; row++)
     if (row->letter)
       fprintf(out, "-%c\n", row->letter);
+}
+
+/* Names that begin as word does, for an abbreviation that may mean several. */
+static unsigned
+count_candidates(const char *name, size_t len, char *list, size_t size)
+{
+  unsigned count = 0;
+  size_t used = 0;
+
+  for (const struct option_row *row = help_options; row->name; row++)
+    if (strncmp(row->name, name, len) == 0 && used < size) {
+      int n = snprintf(list + used, size - used, "%s--%s", used ? ", " : "", row->name);
+      used += (size_t)n;
+      count++;
+    }
+  return count;
+}
+
+static const struct option_row *
+find_option(const char *name, size_t len)
+{
+  for (const struct option_row *row = help_options; row->name; row++)
+    if (strncmp(row->name, name, len) == 0 && row->name[len] == '\0')
+      return row;
+  return NULL;
+}
+
+static void
+refuse_long_option(const char *word)
+{
+  const char *name = word + 2, *names[128], *nearest;
+  size_t len = strcspn(name, "="), n = 0;
+  const struct option_row *row = find_option(name, len);
+  char list[512] = "", *bare = strndup(name, len);
+
+  if (row && row->argument)
+    log_error("option --%s needs an argument: %s", row->name, row->argument);
+  else if (row)
+    log_error("option --%s takes no argument", row->name);
+  else if (len > 0 && count_candidates(name, len, list, sizeof list) > 1)
+    log_error("option --%.*s may be any of %s", (int)len, name, list);
+  else {
+    for (row = help_options; row->name && n < 128; row++)
+      names[n++] = row->name;
+    nearest = bare ? parse_nearest(bare, names, n) : NULL;
+    if (nearest)
+      log_error("unknown option --%.*s: did you mean --%s?", (int)len, name, nearest);
+    else
+      log_error("unknown option --%.*s: see --help", (int)len, name);
+  }
+  free(bare);
+}
+
+int
+help_refuse_option(const char *word, int letter)
+{
+  const struct option_row *row = help_options;
+
+  if (strncmp(word, "--", 2) == 0) {
+    refuse_long_option(word);
+    return EINVAL;
+  }
+  while (row->name && row->letter != letter)
+    row++;
+  if (row->name)
+    log_error("option -%c needs an argument: %s", letter, row->argument);
+  else
+    log_error("unknown option -%c: see --help", letter);
+  return EINVAL;
 }
 
 /* Scripts of nbdkit's compare versions: this is the surface that is matched. */

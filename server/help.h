@@ -4,6 +4,7 @@
 #define NBDSRV_HELP_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 
 struct layer;
@@ -54,11 +55,15 @@ void help_usage(FILE *out, const char *program);
 void help_layers(FILE *out, const char *program, const struct layer *top);
 void help_long_options(FILE *out);
 void help_short_options(FILE *out);
+/* Says what is wrong with word, which getopt refused; letter: the short option in it,
+ * or 0.  EINVAL. */
+int help_refuse_option(const char *word, int letter);
 void help_version(FILE *out, const struct options *options, const struct layer *top);
 
 /* dump.c */
 void dump_config(FILE *out, const struct options *options);
 void dump_plugin(FILE *out, const struct layer *top);
+const char *dump_thread_model(uint32_t model); /* as nbdkit names it */
 
 /* What --version says: of nbdsrv, or of nbdkit where that is the program's name. */
 const char *help_program_version(const struct options *options);

@@ -8,11 +8,27 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "connection.h"
 #include "emulate.h"
 #include "layer.h"
 #include "log.h"
+
+static void
+debug_operation(const struct layer_call *call, const struct nbdsrv_next *handle,
+                unsigned command)
+{
+  static const char *const names[NBD_CMD_COUNT] = {
+      "read", "write", "disconnect", "flush", "trim", "cache", "zero", "extents"};
+  const struct nbdsrv_next *end = call->path->end ? call->path->end : handle;
+
+  log_layer_debug(handle->connection, end->layer,
+                  "%s: length %llu, offset 0x%llx, flags 0x%x%s", names[command],
+                  (unsigned long long)call->op.length,
+                  (unsigned long long)call->op.offset, call->op.flags,
+                  call->path->native ? "" : ", emulated");
+}
 
 int
 layer_begin(struct layer_call *call, struct nbdsrv_next *handle, unsigned command,
@@ -28,6 +44,8 @@ layer_begin(struct layer_call *call, struct nbdsrv_next *handle, unsigned comman
                                 .length = len,
                                 .offset = off,
                                 .data = data};
+  if (log_data_path)
+    debug_operation(call, handle, command);
   if (!path->end || !path->end->is_open)
     return EIO;
   if (path->hook_count == 0)
@@ -66,6 +84,8 @@ layer_finish(struct layer_call *call, int error)
       hook->layer->ops->after(hook->handle, &call->op, &error);
     }
   }
+  if (error && log_data_path)
+    nbdsrv_debug("failed: %s", strerror(error));
   return error;
 }
 

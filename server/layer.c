@@ -53,8 +53,11 @@ layer_free(struct layer *layer)
 {
   while (layer) {
     struct layer *below = layer->below;
-    if (layer->is_ready && layer->ops->stop)
+    if (layer->is_ready && layer->ops->stop) {
+      if (log_control_path)
+        log_layer_debug(NULL, layer, "stop");
       layer->ops->stop(layer->inst);
+    }
     params_free(layer);
     free(layer->inst);
     loader_unload(layer->module);
@@ -65,7 +68,8 @@ layer_free(struct layer *layer)
 
 /* Runs one of the calls that a layer gets while the server starts. */
 static int
-starting(struct layer *layer, int (*function)(void *inst), const char *what)
+starting(struct layer *layer, int (*function)(void *inst), const char *name,
+         const char *what)
 {
   struct log_call call = {.layer = layer}, *before;
   int error = 0;
@@ -73,6 +77,8 @@ starting(struct layer *layer, int (*function)(void *inst), const char *what)
   if (!function)
     return 0;
   before = log_call_enter(&call);
+  if (log_control_path)
+    nbdsrv_debug("%s", name);
   error = function(layer->inst);
   log_call_leave(before);
   if (error && call.text[0] == '\0')
@@ -89,7 +95,7 @@ layer_ready(struct layer *layer)
     return 0;
   error = layer_ready(layer->below);
   if (!error)
-    error = starting(layer, layer->ops->ready, "refuses its parameters");
+    error = starting(layer, layer->ops->ready, "ready", "refuses its parameters");
   layer->is_ready = error == 0;
   return error;
 }
@@ -103,7 +109,7 @@ start_below(struct layer *layer, uint32_t threads)
     return 0;
   layer->threads = threads;
   error = start_below(layer->below, threads);
-  return error ? error : starting(layer, layer->ops->start, "cannot start");
+  return error ? error : starting(layer, layer->ops->start, "start", "cannot start");
 }
 
 int
@@ -340,6 +346,9 @@ describe(struct nbdsrv_next *n)
     error = ops->describe(n->handle, &n->info);
   if (!error)
     error = settle_info(n);
+  if (!error && log_control_path)
+    log_layer_debug(n->connection, n->layer, "describe: size %llu, can 0x%x",
+                    (unsigned long long)n->info.export_size, n->info.can);
   return error ? error : resolve_all(n);
 }
 
@@ -376,6 +385,10 @@ open_handle(struct nbdsrv_next *n, const struct nbdsrv_client *client)
   own.next = n->below;
   n->handle = n->layer->inst;
   log_call_current()->layer = n->layer;
+  if (log_control_path)
+    log_layer_debug(n->connection, n->layer, "open: export '%s'%s%s",
+                    client->export_name, client->readonly ? ", read-only" : "",
+                    client->tls ? ", TLS" : "");
   if (n->layer->ops->open)
     error = n->layer->ops->open(n->layer->inst, &own, &n->handle);
   else if (n->below)
@@ -394,6 +407,8 @@ close_handle(struct nbdsrv_next *n)
 {
   for (; n; n = n->below) {
     log_call_current()->layer = n->layer;
+    if (n->is_open && log_control_path)
+      log_layer_debug(n->connection, n->layer, "close");
     if (n->is_open && n->layer->ops->close)
       n->layer->ops->close(n->handle);
     n->is_open = false;

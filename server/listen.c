@@ -1,29 +1,26 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Listening sockets: TCP, Unix, vsock, or handed over by a service manager.
- * Gets addresses from the options; hands every accepted client to server.c.
+ * Gets addresses from the options; hands open sockets to accept.c.
  */
 #include "config.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <linux/vm_sockets.h>
 #include <netdb.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "listen.h"
 #include "log.h"
 #include "options.h"
-#include "server.h"
 
-#define NBD_PORT     "10809"
 #define BACKLOG      SOMAXCONN
 #define FIRST_HANDED 3 /* the descriptor where socket activation begins */
 
@@ -57,8 +54,14 @@ handed_over(void)
 }
 
 static int
-take_over(struct listeners *l, int count)
+take_over(const struct options *o, struct listeners *l, int count)
 {
+  if (o->ipaddr || o->port || o->unixsocket || o->unixsocket_private || o->vsock ||
+      o->single || o->run) {
+    log_error("socket activation: the sockets are handed over: -i, -p, -U, -s, --vsock "
+              "and --run have no place then");
+    return EINVAL;
+  }
   for (int fd = FIRST_HANDED; fd < FIRST_HANDED + count; fd++) {
     int listening = 0;
     socklen_t len = sizeof listening;
@@ -108,11 +111,53 @@ open_address(const struct addrinfo *a)
   return -saved;
 }
 
+/* A family that this machine does not have. */
+static bool
+is_absent(int error)
+{
+  return error == EAFNOSUPPORT || error == EADDRNOTAVAIL;
+}
+
+/* All addresses of the list, on one port. 0, or the error of the one that failed. */
+static int
+open_addresses(const struct addrinfo *list, bool any_port, struct listeners *l)
+{
+  int absent = EADDRNOTAVAIL;
+
+  for (const struct addrinfo *a = list; a; a = a->ai_next) {
+    struct sockaddr_storage same;
+    struct addrinfo again = *a;
+    int fd, error;
+
+    /* Port 0: the second family takes the port that the first one got. */
+    if (any_port && l->count > 0) {
+      memcpy(&same, a->ai_addr, a->ai_addrlen);
+      ((struct sockaddr_in *)&same)->sin_port = htons((uint16_t)atoi(l->port));
+      again.ai_addr = (struct sockaddr *)&same;
+    }
+    fd = open_address(&again);
+    if (fd < 0 && is_absent(-fd)) {
+      absent = -fd;
+      continue;
+    }
+    if (fd < 0)
+      return -fd;
+    remember_port(l, fd);
+    error = add(l, fd);
+    if (error)
+      return error;
+  }
+  return l->count > 0 ? 0 : absent;
+}
+
+#define PORT_TRIES 20 /* until a port is found that is free in both families */
+
 static int
 open_tcp(const struct options *o, struct listeners *l)
 {
   const char *port = o->port ? o->port : NBD_PORT;
   const char *shown = o->ipaddr ? o->ipaddr : "any address";
+  bool any_port = strcmp(port, "0") == 0;
   struct addrinfo hints = {
       .ai_flags = AI_PASSIVE,
       .ai_family = o->ipv4_only   ? AF_INET
@@ -121,42 +166,46 @@ open_tcp(const struct options *o, struct listeners *l)
       .ai_socktype = SOCK_STREAM,
   };
   struct addrinfo *list;
-  int r = getaddrinfo(o->ipaddr, port, &hints, &list), last = EADDRNOTAVAIL;
+  int error = getaddrinfo(o->ipaddr, port, &hints, &list);
 
-  if (r != 0) {
-    log_error("cannot listen on %s, port %s: %s", shown, port, gai_strerror(r));
+  if (error) {
+    log_error("cannot listen on %s, port %s: %s", shown, port, gai_strerror(error));
     return EINVAL;
   }
-  for (struct addrinfo *a = list; a; a = a->ai_next) {
-    struct sockaddr_storage same;
-    struct addrinfo again = *a;
-    int fd;
-
-    /* Port 0: the second family takes the port that the first one got. */
-    if (l->port[0] && strcmp(port, "0") == 0) {
-      memcpy(&same, a->ai_addr, a->ai_addrlen);
-      ((struct sockaddr_in *)&same)->sin_port = htons((uint16_t)atoi(l->port));
-      again.ai_addr = (struct sockaddr *)&same;
-    }
-    fd = open_address(&again);
-    if (fd < 0) {
-      last = -fd;
-      if (last == EAFNOSUPPORT || last == EADDRNOTAVAIL)
-        continue; /* a family that this machine does not have */
+  for (int i = 0; i < PORT_TRIES; i++) {
+    error = open_addresses(list, any_port, l);
+    if (!any_port || error != EADDRINUSE)
       break;
-    }
-    remember_port(l, fd);
-    if (add(l, fd) != 0)
-      break;
-    last = 0;
+    listen_close(o, l);
   }
   freeaddrinfo(list);
-  if (last != 0 && (l->count == 0 || (last != EAFNOSUPPORT && last != EADDRNOTAVAIL))) {
-    log_error("cannot listen on %s, port %s: %s%s", shown, port, strerror(last),
-              last == EADDRINUSE ? ": another server listens there; see -p" : "");
-    return last;
-  }
-  return 0;
+  if (error)
+    log_error("cannot listen on %s, port %s: %s%s", shown, port, strerror(error),
+              error == EADDRINUSE ? ": another server listens there; see -p" : "");
+  return error;
+}
+
+/* --------------------------------------------------------------------- SELinux */
+
+/* The kernel's own interface: the label of the sockets that this thread makes from
+ * now on; NULL: the usual one. Without SELinux there is nothing to label. */
+static int
+label_sockets(const char *label)
+{
+  static bool labelled;
+  int fd, error = 0;
+
+  if (access("/sys/fs/selinux/enforce", F_OK) == -1 || (!label && !labelled))
+    return 0;
+  fd = open("/proc/thread-self/attr/sockcreate", O_WRONLY | O_CLOEXEC);
+  if (fd == -1 || write(fd, label ? label : "", label ? strlen(label) + 1 : 0) == -1)
+    error = errno;
+  if (fd != -1)
+    close(fd);
+  if (error)
+    log_error("--selinux-label: %s: %s", label ? label : "", strerror(error));
+  labelled = label != NULL;
+  return error;
 }
 
 /* ---------------------------------------------------------------- Unix and vsock */
@@ -179,35 +228,74 @@ remove_stale(const struct sockaddr_un *address)
   return r == ECONNREFUSED && unlink(address->sun_path) == 0;
 }
 
+/* A directory of its own for a socket that only --run knows. */
 static int
-open_unix(const struct options *o, struct listeners *l)
+make_private_path(struct listeners *l)
+{
+  char dir[] = "/tmp/nbdsrvXXXXXX";
+
+  if (!mkdtemp(dir)) {
+    log_error("a directory for a private socket: %s: %s", dir, strerror(errno));
+    return errno;
+  }
+  if (asprintf(&l->unixsocket, "%s/socket", dir) == -1) {
+    l->unixsocket = NULL;
+    rmdir(dir);
+    return ENOMEM;
+  }
+  return 0;
+}
+
+static int
+bind_unix(struct listeners *l, int fd)
 {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
-  int fd, r;
+  struct stat st;
+  int r;
 
-  if (strlen(o->unixsocket) >= sizeof address.sun_path) {
-    log_error("%s: the path of a Unix socket may have %zu bytes at most", o->unixsocket,
+  if (strlen(l->unixsocket) >= sizeof address.sun_path) {
+    log_error("%s: the path of a Unix socket may have %zu bytes at most", l->unixsocket,
               sizeof address.sun_path - 1);
     return ENAMETOOLONG;
   }
-  strcpy(address.sun_path, o->unixsocket);
+  strcpy(address.sun_path, l->unixsocket);
+  r = bind(fd, (struct sockaddr *)&address, sizeof address);
+  if (r == -1 && errno == EADDRINUSE && remove_stale(&address))
+    r = bind(fd, (struct sockaddr *)&address, sizeof address);
+  if (r == -1 || lstat(l->unixsocket, &st) == -1 || listen(fd, BACKLOG) == -1) {
+    int error = errno;
+    log_error("cannot listen on %s: %s%s", l->unixsocket, strerror(error),
+              error == EADDRINUSE ? ": something is there already" : "");
+    if (r == 0)
+      unlink(l->unixsocket);
+    return error;
+  }
+  l->device = st.st_dev;
+  l->inode = st.st_ino;
+  return 0;
+}
+
+static int
+open_unix(const struct options *o, struct listeners *l)
+{
+  int fd, error = 0;
+
+  if (o->unixsocket_private)
+    error = make_private_path(l);
+  else if (!(l->unixsocket = strdup(o->unixsocket)))
+    error = ENOMEM;
+  if (error)
+    return error;
   fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd == -1) {
     log_error("a Unix socket: %s", strerror(errno));
     return errno;
   }
-  r = bind(fd, (struct sockaddr *)&address, sizeof address);
-  if (r == -1 && errno == EADDRINUSE && remove_stale(&address))
-    r = bind(fd, (struct sockaddr *)&address, sizeof address);
-  if (r == -1 || listen(fd, BACKLOG) == -1) {
-    int error = errno;
-    log_error("cannot listen on %s: %s%s", o->unixsocket, strerror(error),
-              error == EADDRINUSE ? ": something is there already" : "");
-    close(fd);
-    return error;
-  }
-  l->unixsocket = o->unixsocket;
-  return add(l, fd);
+  error = bind_unix(l, fd);
+  if (!error)
+    return add(l, fd);
+  close(fd);
+  return error;
 }
 
 static int
@@ -241,18 +329,41 @@ listen_open(const struct options *o, struct listeners *l)
 
   *l = (struct listeners){0};
   if (count > 0)
-    error = take_over(l, count);
+    error = take_over(o, l, count);
   else if (o->single)
     return 0;
-  else if (o->unixsocket)
+  else if (label_sockets(o->selinux_label) != 0)
+    return EINVAL;
+  else if (o->unixsocket || o->unixsocket_private)
     error = open_unix(o, l);
   else if (o->vsock)
     error = open_vsock(o, l);
   else
     error = open_tcp(o, l);
+  if (!error)
+    error = label_sockets(NULL);
   if (error)
     listen_close(o, l);
   return error;
+}
+
+static void
+listen_unlink(const struct options *o, const struct listeners *l)
+{
+  struct stat st;
+
+  if (!l->unixsocket)
+    return;
+  /* Another server may have put its own there since. */
+  if (l->inode && lstat(l->unixsocket, &st) == 0 && st.st_dev == l->device &&
+      st.st_ino == l->inode)
+    unlink(l->unixsocket);
+  if (o->unixsocket_private) {
+    char *dir = strdup(l->unixsocket);
+    if (dir)
+      rmdir(dirname(dir));
+    free(dir);
+  }
 }
 
 void
@@ -261,135 +372,7 @@ listen_close(const struct options *o, struct listeners *l)
   for (size_t i = 0; i < l->count; i++)
     close(l->fds[i]);
   l->count = 0;
-  if (l->unixsocket)
-    unlink(l->unixsocket);
+  listen_unlink(o, l);
+  free(l->unixsocket);
   l->unixsocket = NULL;
-  if (o->unixsocket_private) {
-    char *dir = strdup(o->unixsocket), *slash = dir ? strrchr(dir, '/') : NULL;
-    if (slash) {
-      *slash = '\0';
-      rmdir(dir);
-    }
-    free(dir);
-  }
-}
-
-/* ------------------------------------------------------------------- accepting */
-
-static void
-accept_one(struct server *server, int listener)
-{
-  int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-
-  if (fd >= 0) {
-    server_start_connection(server, fd, fd);
-    return;
-  }
-  switch (errno) {
-  case EMFILE:
-  case ENFILE:
-  case ENOBUFS:
-  case ENOMEM:
-    /* The client stays in the queue: no use asking again at once. */
-    log_error("accepting a client: %s", strerror(errno));
-    nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
-    break;
-  default: /* this client is gone again */
-    break;
-  }
-}
-
-void
-listen_accept(struct server *server, const struct listeners *l)
-{
-  struct pollfd fds[LISTEN_MAX + 1];
-
-  fds[0] = (struct pollfd){.fd = server->quit_fd, .events = POLLIN};
-  for (size_t i = 0; i < l->count; i++) {
-    /* Another process may take the client between poll and accept. */
-    fcntl(l->fds[i], F_SETFL, fcntl(l->fds[i], F_GETFL) | O_NONBLOCK);
-    fds[i + 1] = (struct pollfd){.fd = l->fds[i], .events = POLLIN};
-  }
-  while (!atomic_load(&server->quitting)) {
-    if (poll(fds, l->count + 1, -1) == -1)
-      continue;
-    for (size_t i = 1; i <= l->count; i++)
-      if (fds[i].revents)
-        accept_one(server, fds[i].fd);
-  }
-}
-
-/* ------------------------------------------------------------------------- URI */
-
-/* Percent-encodes what a URI cannot hold; appends to out. */
-static void
-put_encoded(FILE *out, const char *text, const char *safe)
-{
-  for (; *text; text++) {
-    unsigned char c = (unsigned char)*text;
-    if ((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-        strchr("-._~", c) || strchr(safe, c))
-      fputc(c, out);
-    else
-      fprintf(out, "%%%02X", c);
-  }
-}
-
-static void
-put_tls_query(FILE *out, const struct options *o, char separator)
-{
-  if (o->tls != TLS_REQUIRE)
-    return;
-  if (o->tls_certificates) {
-    fprintf(out, "%ctls-certificates=", separator);
-    put_encoded(out, o->tls_certificates, "/");
-  } else if (o->tls_psk) {
-    fprintf(out, "%ctls-psk-file=", separator);
-    put_encoded(out, o->tls_psk, "/");
-  }
-}
-
-char *
-listen_uri(const struct options *o, const struct listeners *l)
-{
-  const char *scheme = o->tls == TLS_REQUIRE ? "nbds" : "nbd";
-  char *uri = NULL;
-  size_t size;
-  FILE *out;
-
-  if (l->activated || o->single)
-    return NULL;
-  out = open_memstream(&uri, &size);
-  if (!out)
-    return NULL;
-  if (o->unixsocket) {
-    fprintf(out, "%s+unix://", scheme);
-    if (o->export_name[0]) {
-      fputc('/', out);
-      put_encoded(out, o->export_name, "/");
-    }
-    fputs("?socket=", out);
-    put_encoded(out, o->unixsocket, "/");
-    put_tls_query(out, o, '&');
-  } else {
-    bool six = o->ipaddr && strchr(o->ipaddr, ':');
-
-    fprintf(out, "%s%s://", scheme, o->vsock ? "+vsock" : "");
-    fprintf(out, six ? "[%s]" : "%s",
-            o->vsock                    ? "1"
-            : o->ipaddr && o->ipaddr[0] ? o->ipaddr
-                                        : "localhost");
-    if (strcmp(l->port, NBD_PORT) != 0)
-      fprintf(out, ":%s", l->port);
-    if (o->export_name[0]) {
-      fputc('/', out);
-      put_encoded(out, o->export_name, "/");
-    }
-    put_tls_query(out, o, '?');
-  }
-  if (fclose(out) != 0) {
-    free(uri);
-    return NULL;
-  }
-  return uri;
 }

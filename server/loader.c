@@ -82,20 +82,32 @@ unknown(const char *name, bool filter)
 {
   const char *kind = filter ? "filter" : "plugin";
   struct known known = {0};
-  char *shown = printable(name);
+  char *shown = printable(name), hint[512];
   const char *nearest;
+
+  if (!shown)
+    return;
 
   collect(&known, filter ? loader_filter_dir() : loader_plugin_dir(), "nbdsrv-",
           filter ? "-filter.so" : "-plugin.so");
   if (!filter)
     collect(&known, NBDKIT_PLUGINDIR, "nbdkit-", "-plugin.so");
   nearest = parse_nearest(name, (const char *const *)known.names, known.count);
-  log_error("no %s '%s': %s/nbdsrv-%s-%s.so is not there%s%s%s; it may be in a package "
-            "nbdkit-plugin-%s or nbdkit-%s-%s; see nbdsrv(1)",
-            kind, shown ? shown : name,
-            filter ? loader_filter_dir() : loader_plugin_dir(), shown ? shown : name,
-            kind, nearest ? "; did you mean '" : "", nearest ? nearest : "",
-            nearest ? "'?" : "", shown ? shown : name, shown ? shown : name, kind);
+  if (name[0] && name[strlen(name) - 1] == '\r')
+    snprintf(hint, sizeof hint, "the script's lines end in CR LF: convert it");
+  else if (nearest)
+    snprintf(hint, sizeof hint, "did you mean '%s'?", nearest);
+  else
+    snprintf(hint, sizeof hint,
+             "a package nbdkit-plugin-%s or nbdkit-%s-%s may have it", shown, shown,
+             kind);
+  if (filter)
+    log_error("no filter '%s': %s/nbdsrv-%s-filter.so is not there; %s; see nbdsrv(1)",
+              shown, loader_filter_dir(), shown, hint);
+  else
+    log_error("no plugin '%s': neither %s/nbdsrv-%s-plugin.so nor "
+              "%s/nbdkit-%s-plugin.so is there; %s; see nbdsrv(1)",
+              shown, loader_plugin_dir(), shown, NBDKIT_PLUGINDIR, shown, hint);
   for (size_t i = 0; i < known.count; i++)
     free(known.names[i]);
   free(shown);
@@ -132,6 +144,15 @@ is_short_name(const char *name)
   size_t len = strlen(name);
 
   return !strchr(name, '/') && !(len > 3 && strcmp(name + len - 3, ".so") == 0);
+}
+
+bool
+loader_has_plugin(const char *name)
+{
+  char *path = is_short_name(name) ? find_short_name(name, false) : NULL;
+
+  free(path);
+  return path != NULL;
 }
 
 /* ------------------------------------------------------------- taking it in */
@@ -181,6 +202,24 @@ take_own(struct module *module, init_function init)
   return check_plugin(module);
 }
 
+/* Says so where it is nbdkit's. */
+static bool
+refuse_foreign(const struct module *module)
+{
+  bool plugin = dlsym(module->object, "plugin_init") != NULL;
+
+  if (dlsym(module->object, "filter_init"))
+    log_error("%s is a filter of nbdkit: their interface changes with every release, "
+              "only this server's own filters can be loaded",
+              module->path);
+  else if (plugin)
+    log_error("%s is a plugin of nbdkit%s", module->path,
+              module->filter ? ", not a filter" : ": this server cannot load those");
+  else
+    return false;
+  return true;
+}
+
 static int
 take_in(struct module *module)
 {
@@ -194,12 +233,8 @@ take_in(struct module *module)
               module->filter ? "filter" : "plugin");
     return EINVAL;
   }
-  if (dlsym(module->object, "filter_init")) {
-    log_error("%s is a filter of nbdkit: only its plugins can be loaded, their "
-              "interface is stable",
-              module->path);
+  if (refuse_foreign(module))
     return EINVAL;
-  }
   log_error("%s is a shared object but no %s for nbdsrv", module->path,
             module->filter ? "filter" : "plugin");
   return EINVAL;
@@ -209,6 +244,7 @@ static int
 open_object(struct module *module)
 {
   struct stat st;
+  char why[1024];
 
   if (stat(module->path, &st) == -1) {
     log_error("%s: %s", module->path, strerror(errno));
@@ -220,11 +256,14 @@ open_object(struct module *module)
     return EINVAL;
   }
   module->object = dlopen(module->path, RTLD_NOW);
-  if (!module->object) {
-    log_error("cannot load %s", dlerror());
-    return EINVAL;
-  }
-  return 0;
+  if (module->object)
+    return 0;
+  snprintf(why, sizeof why, "%s", dlerror());
+  /* Symbols are missing: see what it is all the same. */
+  module->object = dlopen(module->path, RTLD_LAZY);
+  if (!module->object || !refuse_foreign(module))
+    log_error("cannot load %s", why);
+  return EINVAL;
 }
 
 int
@@ -253,6 +292,8 @@ loader_load(const char *name, bool filter, struct module **result)
     loader_unload(module);
     return error;
   }
+  log_debug("%s %s is %s", filter ? "filter" : "plugin", module->ops.name,
+            module->path);
   *result = module;
   return 0;
 }

@@ -3,7 +3,7 @@
 bin_PROGRAMS += server/nbdsrv
 
 server_sources = \
-	server/options.c server/options.h \
+	server/options.c server/options-check.c server/options.h \
 	server/help.c server/help.h \
 	server/dump.c \
 	server/params.c server/params.h \
@@ -13,12 +13,13 @@ server_sources = \
 	server/daemon.c server/daemon.h \
 	server/run.c server/run.h \
 	server/server.c server/server.h \
-	server/listen.c server/listen.h \
+	server/listen.c server/uri.c server/accept.c server/listen.h \
 	server/connection.c server/connection.h \
 	server/transport.c server/transport.h \
 	server/tls-none.c server/tls.h \
 	server/handshake.c server/handshake.h \
 	server/option.c server/option.h \
+	server/option-data.c server/option-data.h \
 	server/metacontext.c \
 	server/open.c \
 	server/export.c server/export.h \
@@ -33,7 +34,8 @@ server_sources = \
 	server/extents.c server/extents.h \
 	server/reply.c server/reply.h \
 	server/send.c \
-	server/protocol.h server/wire.h
+	server/utf8.c server/utf8.h \
+	server/protocol.h server/wire.h server/clock.h
 
 server_nbdsrv_SOURCES = server/main.c $(server_sources)
 server_nbdsrv_CPPFLAGS = \

@@ -18,6 +18,7 @@
 static const char *program = "nbdsrv";
 static bool verbose;
 static enum log_target target = LOG_TO_STDERR;
+bool log_data_path, log_control_path;
 
 /* Forced by nbdsrv_error (fmt, ...), which has no argument that says whose it is. */
 static _Thread_local struct log_call *current;
@@ -27,7 +28,22 @@ void
 log_setup(const char *name, bool v)
 {
   program = name;
-  verbose = v;
+  verbose = log_data_path = log_control_path = v;
+}
+
+bool
+log_set_switch(const char *name, int value)
+{
+  if (strcmp(name, "backend.datapath") == 0)
+    log_data_path = verbose && value;
+  else if (strcmp(name, "backend.controlpath") == 0)
+    log_control_path = verbose && value;
+  else if (strcmp(name, "environ") == 0) {
+    for (char **e = environ; value && *e; e++)
+      log_debug("%s", *e);
+  } else
+    return strcmp(name, "tls.session") == 0 || strcmp(name, "tls.log") == 0;
+  return true;
 }
 
 void
@@ -75,16 +91,17 @@ make_printable(char *s)
       *s = *s == '\t' ? ' ' : '?';
 }
 
-/* One write, so that lines of several threads do not mix. */
+/* Debug lines go to stderr whatever the target: they are for who started this.
+ * One write, so that lines of several threads do not mix. */
 static void
 put_line(int priority, const char *kind, const char *prefix, const char *text)
 {
   char line[2048];
   int len;
 
-  if (target == LOG_TO_NULL)
+  if (target == LOG_TO_NULL && priority != LOG_DEBUG)
     return;
-  if (target == LOG_TO_SYSLOG) {
+  if (target == LOG_TO_SYSLOG && priority != LOG_DEBUG) {
     syslog(priority, "%s%s%s", prefix, kind, text);
     return;
   }
@@ -164,6 +181,15 @@ log_connection_debug(const struct connection *conn, const char *fmt, ...)
   if (!verbose)
     return;
   FORWARD(LOG_DEBUG, "debug: ", conn, NULL);
+}
+
+void
+log_layer_debug(const struct connection *conn, const struct layer *layer,
+                const char *fmt, ...)
+{
+  if (!verbose)
+    return;
+  FORWARD(LOG_DEBUG, "debug: ", conn, layer);
 }
 
 /* ------------------------------------------------------- what plugins may call */

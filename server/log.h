@@ -23,6 +23,12 @@ void log_setup(const char *program, bool verbose);
 void log_set_target(enum log_target target);
 bool log_is_verbose(void);
 
+/* -D nbdsrv.SWITCH=N (nbdkit.SWITCH too).  False: there is no such switch. */
+bool log_set_switch(const char *name, int value);
+/* What -v shows of the calls into layers, unless switched off.  Written before there
+ * are threads. */
+extern bool log_data_path, log_control_path;
+
 /* Server's own messages: one line, no newline at the end. Any thread. */
 void log_error(const char *fmt, ...) NBDSRV_PRINTF(1, 2);
 void log_warning(const char *fmt, ...) NBDSRV_PRINTF(1, 2);
@@ -32,6 +38,10 @@ void log_connection_error(const struct connection *, const char *fmt, ...)
     NBDSRV_PRINTF(2, 3);
 void log_connection_debug(const struct connection *, const char *fmt, ...)
     NBDSRV_PRINTF(2, 3);
+
+/* The same about a call into a layer; conn may be NULL. */
+void log_layer_debug(const struct connection *, const struct layer *, const char *fmt,
+                     ...) NBDSRV_PRINTF(3, 4);
 
 #define LOG_TEXT_MAX 512
 

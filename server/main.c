@@ -63,36 +63,51 @@ make_stack(const struct options *o, struct layer **top)
 
 /* -D LAYER.FLAG=N sets the variable LAYER_debug_FLAG in the layer's object. */
 static void
+set_layer_flag(struct debug_flag *flag, const struct layer *top)
+{
+  bool named = false;
+  char name[256];
+
+  snprintf(name, sizeof name, "%s_debug_%s", flag->layer, flag->flag);
+  for (char *p = name; *p; p++)
+    if (*p == '-' || *p == '.')
+      *p = '_';
+  for (const struct layer *layer = top; layer; layer = layer->below) {
+    int *variable = NULL;
+
+    if (strcmp(layer->ops->name, flag->layer) == 0) {
+      named = true;
+      variable = dlsym(layer->module->object, name);
+    }
+    if (variable) {
+      *variable = flag->value;
+      return;
+    }
+  }
+  if (named)
+    log_warning("-D %s.%s: %s has no variable %s", flag->layer, flag->flag, flag->layer,
+                name);
+  else
+    log_warning("-D %s.%s: there is no plugin or filter %s here", flag->layer,
+                flag->flag, flag->layer);
+}
+
+static void
 set_debug_flags(const struct options *o, const struct layer *top)
 {
   for (size_t i = 0; i < o->debug_flag_count; i++) {
     struct debug_flag *flag = &o->debug_flags[i];
-    char name[256];
 
-    if (strcmp(flag->layer, "nbdkit") == 0 || strcmp(flag->layer, "nbdsrv") == 0)
-      continue; /* the server's own switches; -v shows what they would */
-    snprintf(name, sizeof name, "%s_debug_%s", flag->layer, flag->flag);
-    for (char *p = name; *p; p++)
-      if (*p == '-' || *p == '.')
-        *p = '_';
-    for (const struct layer *layer = top; layer && !flag->used; layer = layer->below) {
-      int *variable = strcmp(layer->ops->name, flag->layer) == 0
-                          ? dlsym(layer->module->object, name)
-                          : NULL;
-      if (variable) {
-        *variable = flag->value;
-        flag->used = true;
-      }
-    }
-    if (!flag->used)
-      log_warning("-D %s.%s: no layer %s has that switch", flag->layer, flag->flag,
-                  flag->layer);
+    if (strcmp(flag->layer, "nbdkit") != 0 && strcmp(flag->layer, "nbdsrv") != 0)
+      set_layer_flag(flag, top);
+    else if (!log_set_switch(flag->flag, flag->value))
+      log_warning("-D %s.%s: the server has no such switch", flag->layer, flag->flag);
   }
 }
 
 /* Questions that are answered on stdout. */
 static int
-answer(const struct options *o, const struct layer *top)
+answer(const struct options *o, struct layer *top)
 {
   switch (o->action) {
   case ACTION_HELP:
@@ -108,6 +123,8 @@ answer(const struct options *o, const struct layer *top)
     dump_config(stdout, o);
     break;
   case ACTION_DUMP_PLUGIN:
+    if (params_give(top, o->params, o->param_count) != 0) /* a script may be asked */
+      return EINVAL;
     dump_plugin(stdout, top);
     break;
   case ACTION_LONG_OPTIONS:
@@ -120,12 +137,16 @@ answer(const struct options *o, const struct layer *top)
 }
 
 static void
-print_uri(const struct options *o, const struct listeners *listeners)
+tell_uri(const struct options *o, const struct listeners *listeners)
 {
   char *uri = listen_uri(o, listeners), *quoted;
 
-  if (!uri)
+  if (uri)
+    log_debug("clients find it at %s", uri);
+  if (!uri || !o->print_uri) {
+    free(uri);
     return;
+  }
   quoted = run_quote(uri);
   printf("uri=%s\n%s\n", quoted ? quoted : uri, uri);
   fflush(stdout);
@@ -140,7 +161,6 @@ serve(struct server *server, const struct options *o, struct listeners *listener
 {
   int error = 0, status = 0;
 
-  daemon_handle_signals();
   error = layer_start(server->exports->top);
   if (error)
     return EXIT_FAILURE;
@@ -148,7 +168,8 @@ serve(struct server *server, const struct options *o, struct listeners *listener
     return EXIT_FAILURE;
   if (background && !o->log_target_given) /* until here the terminal was there */
     log_set_target(LOG_TO_SYSLOG);
-  daemon_is_ready();
+  daemon_is_ready(o->verbose ||
+                  (o->log_target_given && o->log_target == LOG_TO_STDERR));
   if (o->single)
     error = server_start_connection(server, STDIN_FILENO, STDOUT_FILENO);
   if (!error)
@@ -158,8 +179,7 @@ serve(struct server *server, const struct options *o, struct listeners *listener
   server_quit(server);
   if (!server_wait_connections(server)) {
     /* Threads still use what would be freed. */
-    if (o->pidfile)
-      unlink(o->pidfile);
+    daemon_remove_pidfile(o);
     _exit(o->run ? run_finish() : EXIT_FAILURE);
   }
   if (o->run)
@@ -177,23 +197,22 @@ become_server(struct server *server, const struct options *o,
   bool parent = false;
   int error, status;
 
-  if (o->print_uri)
-    print_uri(o, listeners);
+  tell_uri(o, listeners);
   if (background) {
     error = daemon_fork(&parent);
     if (parent || error)
       _exit(error ? EXIT_FAILURE : EXIT_SUCCESS);
   }
-  if (daemon_write_pidfile(o) != 0)
+  if (daemon_lock_memory(o) != 0 || server_init(server, o) != 0)
     return EXIT_FAILURE;
-  error = daemon_drop_privileges(o);
+  /* Whoever finds the pid file may send a signal at once. */
+  daemon_handle_signals();
+  error = daemon_write_pidfile(o);
   if (!error)
-    error = server_init(server, o);
+    error = daemon_drop_privileges(o);
   status = error ? EXIT_FAILURE : serve(server, o, listeners, background);
-  if (!error)
-    server_destroy(server);
-  if (o->pidfile)
-    unlink(o->pidfile);
+  server_destroy(server);
+  daemon_remove_pidfile(o);
   return status;
 }
 
@@ -201,7 +220,7 @@ static int
 start(struct server *server, const struct options *o, struct layer *top)
 {
   struct listeners listeners;
-  struct export export = {.top = top};
+  struct export export;
   struct tls_context *tls = NULL;
   int status = EXIT_FAILURE;
 
@@ -210,15 +229,14 @@ start(struct server *server, const struct options *o, struct layer *top)
     return status;
   if (o->tls != TLS_OFF && tls_context_new(o, &tls) != 0)
     return status;
-  if (daemon_tie_to_parent(o) == 0 && daemon_lock_memory(o) == 0 &&
-      layer_ready(top) == 0 && listen_open(o, &listeners) == 0) {
-    export.threads = layer_threads(top);
-    lane_init(&export.lane);
+  if (layer_ready(top) == 0 && listen_open(o, &listeners) == 0) {
+    export_init(&export, top);
+    log_debug("thread model %s", dump_thread_model(export.threads));
     server->exports = &export;
     server->tls = tls;
     status = become_server(server, o, &listeners);
     listen_close(o, &listeners);
-    lane_destroy(&export.lane);
+    export_destroy(&export);
   }
   tls_context_free(tls);
   return status;
@@ -232,13 +250,15 @@ main(int argc, char **argv)
   struct layer *top = NULL;
   int status = EXIT_FAILURE;
 
+  daemon_open_standard_files();
   if (options_parse(argc, argv, &options) != 0) {
     options_free(&options);
     return EXIT_FAILURE;
   }
   if (options.log_target_given)
     log_set_target(options.log_target);
-  if (make_stack(&options, &top) == 0) {
+  if (daemon_tie_to_parent(&options) == 0 && make_stack(&options, &top) == 0) {
+    log_debug("%s %s", options.program, help_program_version(&options));
     set_debug_flags(&options, top);
     if (options.action != ACTION_SERVE)
       status = answer(&options, top) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;

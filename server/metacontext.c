@@ -12,12 +12,22 @@
 #include "connection.h"
 #include "handshake.h"
 #include "log.h"
+#include "option-data.h"
 #include "option.h"
 #include "server.h"
-
-#define MOST_QUERIES 1000
+#include "utf8.h"
 
 static const char base_allocation[] = "base:allocation";
+
+/* A layer's name that can stand on the wire: a namespace of its own, then a leaf. */
+static bool
+is_usable(const char *name)
+{
+  size_t len = strlen(name);
+
+  return len <= NBD_MAX_STRING && utf8_is_valid(name, len) &&
+         strchr(name, ':') > name && strncmp(name, "base:", 5) != 0;
+}
 
 /* The name of the context that layers know by this index; NULL: there is none. */
 static const char *
@@ -44,37 +54,30 @@ matches(const char *query, const char *name, bool list)
   return list && len > 0 && query[len - 1] == ':' && strncmp(query, name, len) == 0;
 }
 
+/* query: NULL for all. */
 static void
-choose(struct connection *conn, const char *query, bool list, uint32_t *chosen)
+choose(const struct connection *conn, const char *query, bool list, uint32_t *chosen)
 {
   const char *name;
 
   for (uint32_t i = 0;
        i < CONNECTION_MAX_CONTEXTS && (name = context_name(conn, i)) != NULL; i++)
-    if (!query || matches(query, name, list))
+    if ((i == 0 || is_usable(name)) && (!query || matches(query, name, list)))
       *chosen |= 1u << i;
 }
 
-/* All queries of the option; *chosen: contexts by index, a bit each.  False: the
- * option is malformed.  conn is NULL to check the form alone. */
-static bool
-parse_queries(struct connection *conn, struct wire_in *in, bool list, uint32_t *chosen)
+/* The contexts that all queries together ask for, by index, a bit each. */
+static uint32_t
+choose_all(const struct connection *conn, struct option_queries *queries, bool list)
 {
   char query[NBD_MAX_STRING + 1];
-  uint32_t count, len;
+  uint32_t chosen = 0;
 
-  *chosen = 0;
-  if (!wire_get_u32(in, &count) || count > MOST_QUERIES)
-    return false;
-  for (uint32_t i = 0; i < count; i++) {
-    if (!wire_get_u32(in, &len) || !option_get_string(in, len, query))
-      return false;
-    if (conn)
-      choose(conn, query, list, chosen);
-  }
-  if (conn && count == 0 && list)
-    choose(conn, NULL, list, chosen);
-  return in->left == 0;
+  if (list && queries->count == 0)
+    choose(conn, NULL, list, &chosen);
+  while (option_data_next_query(queries, query))
+    choose(conn, query, list, &chosen);
+  return chosen;
 }
 
 static int
@@ -84,8 +87,6 @@ send_context(struct connection *conn, const struct option *option, uint32_t id,
   uint8_t data[4 + NBD_MAX_STRING];
   size_t len = strlen(name);
 
-  if (len > NBD_MAX_STRING)
-    return 0;
   memcpy(wire_put_u32(data, id), name, len);
   return option_reply(conn, option, NBD_REP_META_CONTEXT, data, 4 + len);
 }
@@ -124,9 +125,8 @@ int
 metacontext_handle(struct connection *conn, const struct option *option)
 {
   bool list = option->number == NBD_OPT_LIST_META_CONTEXT;
-  struct wire_in in = {option->data, option->length}, queries;
-  char name[NBD_MAX_STRING + 1];
-  uint32_t len, chosen;
+  struct wire_in in = {option->data, option->length};
+  struct option_queries queries;
   int error;
 
   if (!list)
@@ -136,20 +136,15 @@ metacontext_handle(struct connection *conn, const struct option *option)
   if (!conn->agreed.structured && !list)
     return option_refuse(conn, option, NBD_REP_ERR_INVALID,
                          "structured replies are to be agreed first");
-  if (!wire_get_u32(&in, &len) || !option_get_string(&in, len, name))
-    return option_refuse(conn, option, NBD_REP_ERR_INVALID, "the name is malformed");
-  queries = in;
-  if (!parse_queries(NULL, &queries, list, &chosen))
-    return option_refuse(conn, option, NBD_REP_ERR_INVALID,
-                         "the queries are malformed");
-  error = connection_open_export(conn, name);
+  if (!option->data || !option_data_queries(in, &queries))
+    return option_refuse_data(conn, option);
+  error = connection_open_export(conn, queries.name);
   if (error)
     return option_refuse_errno(conn, option, error);
-  parse_queries(conn, &in, list, &chosen);
   if (!list) {
-    conn->context_name = strdup(name);
+    conn->context_name = strdup(queries.name);
     if (!conn->context_name)
       return ENOMEM;
   }
-  return answer(conn, option, chosen);
+  return answer(conn, option, choose_all(conn, &queries, list));
 }

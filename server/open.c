@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A connection's export: opened by name, kept while the name stays, closed.
- * Gets names from the options of the handshake; opens the stack through layer.c,
- * under the lanes that its thread model asks for.
+/* A connection's export: opened by name, kept while the name stays, closed; and the
+ * list of exports.
+ * Gets names from the options of the handshake; calls the stack through layer.c, under
+ * the lanes that its thread model asks for.
  */
 #include "config.h"
 
@@ -9,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
 #include "connection.h"
 #include "export.h"
 #include "handshake.h"
@@ -31,14 +33,50 @@ leave_call(struct export *export)
     lane_leave(&export->lane);
 }
 
-int
-export_list(struct export *export, struct nbdsrv_exports *exports)
+/* One connection at a time, from open to close. */
+static void
+enter_connection(struct export *export)
 {
+  if (export->threads == NBDSRV_THREADS_SERIALIZE_CONNECTIONS)
+    lane_enter(&export->lane);
+}
+
+static void
+leave_connection(struct export *export)
+{
+  if (export->threads == NBDSRV_THREADS_SERIALIZE_CONNECTIONS)
+    lane_leave(&export->lane);
+}
+
+/* What a layer, or waiting for other clients, took is not this client's time. */
+static void
+give_back_time(struct connection *conn, uint64_t since)
+{
+  if (conn->deadline_ns)
+    conn->deadline_ns += clock_now() - since;
+}
+
+int
+connection_list_exports(struct connection *conn, struct nbdsrv_exports *exports)
+{
+  struct export *export = export_find(conn->server->exports, "");
+  bool enter = export && export != conn->export; /* else it is this client's turn */
+  uint64_t since = clock_now();
   int error;
 
+  if (!export)
+    return 0;
+  log_call_current()->text[0] = '\0';
+  if (enter)
+    enter_connection(export);
+  lane_enter(&export->list_lane);
   enter_call(export);
   error = layer_list(export->top, exports);
   leave_call(export);
+  lane_leave(&export->list_lane);
+  if (enter)
+    leave_connection(export);
+  give_back_time(conn, since);
   return error;
 }
 
@@ -69,6 +107,23 @@ open_stack(struct connection *conn, struct export *export, const char *name)
   return error;
 }
 
+/* Opens the stack in its turn. */
+static int
+open_in_turn(struct connection *conn, struct export *export, const char *name)
+{
+  uint64_t since = clock_now();
+  int error;
+
+  enter_connection(export);
+  error = open_stack(conn, export, name);
+  if (error)
+    leave_connection(export);
+  else
+    conn->export = export;
+  give_back_time(conn, since);
+  return error;
+}
+
 int
 connection_open_export(struct connection *conn, const char *name)
 {
@@ -78,27 +133,21 @@ connection_open_export(struct connection *conn, const char *name)
   if (conn->top && strcmp(conn->export_name, name) == 0)
     return 0;
   connection_close_export(conn);
+  log_call_current()->text[0] = '\0';
   export = export_find(conn->server->exports, name);
+  if (!export)
+    return ENOENT;
   conn->export_name = strdup(name);
-  if (!export || !conn->export_name) {
-    free(conn->export_name);
-    conn->export_name = NULL;
-    return export ? ENOMEM : ENOENT;
-  }
-  if (export->threads == NBDSRV_THREADS_SERIALIZE_CONNECTIONS)
-    lane_enter(&export->lane);
-  error = open_stack(conn, export, name);
+  if (!conn->export_name)
+    return ENOMEM;
+  error = open_in_turn(conn, export, name);
   if (error) {
-    if (export->threads == NBDSRV_THREADS_SERIALIZE_CONNECTIONS)
-      lane_leave(&export->lane);
     free(conn->export_name);
     conn->export_name = NULL;
     if (log_call_current()->text[0] == '\0')
       log_connection_error(conn, "export '%s': %s", name, strerror(error));
-    return error;
   }
-  conn->export = export;
-  return 0;
+  return error;
 }
 
 void
@@ -111,12 +160,18 @@ connection_close_export(struct connection *conn)
   enter_call(export);
   layer_close(conn->top);
   leave_call(export);
-  if (export->threads == NBDSRV_THREADS_SERIALIZE_CONNECTIONS)
-    lane_leave(&export->lane);
+  leave_connection(export);
   conn->top = NULL;
   conn->export = NULL;
   free(conn->export_name);
   conn->export_name = NULL;
+}
+
+bool
+connection_has_contexts(const struct connection *conn)
+{
+  return conn->agreed.context_count > 0 && conn->export_name && conn->context_name &&
+         strcmp(conn->context_name, conn->export_name) == 0;
 }
 
 uint16_t
@@ -143,11 +198,13 @@ handshake_transmission_flags(const struct connection *conn)
     flags |= NBD_FLAG_ROTATIONAL;
   if (conn->agreed.structured)
     flags |= NBD_FLAG_SEND_DF;
-  if (can & NBDSRV_CAN_MULTI_CONN)
+  /* A second connection would wait for the end of the first. */
+  if ((can & NBDSRV_CAN_MULTI_CONN) &&
+      conn->export->threads != NBDSRV_THREADS_SERIALIZE_CONNECTIONS)
     flags |= NBD_FLAG_CAN_MULTI_CONN;
   if (can & NBDSRV_CAN_CACHE)
     flags |= NBD_FLAG_SEND_CACHE;
-  if (conn->agreed.extended)
+  if (conn->agreed.extended && connection_has_contexts(conn))
     flags |= NBD_FLAG_BLOCK_STATUS_PAYLOAD;
   return flags;
 }

@@ -13,9 +13,11 @@
 #include "export.h"
 #include "handshake.h"
 #include "log.h"
+#include "option-data.h"
 #include "option.h"
 #include "server.h"
 #include "tls.h"
+#include "utf8.h"
 
 /* ------------------------------------------------------------------- replies */
 
@@ -23,15 +25,15 @@ int
 option_reply(struct connection *conn, const struct option *option, uint32_t type,
              const void *data, size_t len)
 {
+  bool more =
+      type == NBD_REP_SERVER || type == NBD_REP_INFO || type == NBD_REP_META_CONTEXT;
   uint8_t header[20], *p = header;
-  int error;
 
   p = wire_put_u64(p, NBD_REP_MAGIC);
   p = wire_put_u32(p, option->number);
   p = wire_put_u32(p, type);
   wire_put_u32(p, (uint32_t)len);
-  error = transport_send_all(&conn->transport, header, sizeof header);
-  return error || len == 0 ? error : transport_send_all(&conn->transport, data, len);
+  return handshake_send(conn, header, sizeof header, data, len, more);
 }
 
 static int
@@ -44,16 +46,27 @@ int
 option_refuse(struct connection *conn, const struct option *option, uint32_t type,
               const char *text)
 {
+  char mended[LOG_TEXT_MAX];
+  size_t len = text ? utf8_mend(mended, sizeof mended, text) : 0;
+
   log_connection_debug(conn, "option %u refused: %s", option->number, text ? text : "");
-  return option_reply(conn, option, type, text, text ? strlen(text) : 0);
+  return option_reply(conn, option, type, mended, len);
+}
+
+int
+option_refuse_data(struct connection *conn, const struct option *option)
+{
+  return option->data ? option_refuse(conn, option, NBD_REP_ERR_INVALID,
+                                      "the option's data is malformed")
+                      : option_refuse(conn, option, NBD_REP_ERR_TOO_BIG,
+                                      "that is too much data");
 }
 
 int
 option_refuse_errno(struct connection *conn, const struct option *option, int error)
 {
-  char *text = log_call_current()->text;
+  const char *text = log_call_current()->text;
   uint32_t type;
-  int result;
 
   switch (error) {
   case EPERM:
@@ -69,86 +82,50 @@ option_refuse_errno(struct connection *conn, const struct option *option, int er
   default:
     type = NBD_REP_ERR_UNKNOWN;
   }
-  result = option_refuse(conn, option, type, text[0] ? text : strerror(error));
-  text[0] = '\0';
-  return result;
-}
-
-/* ------------------------------------------------------------------- strings */
-
-/* Length of the UTF-8 sequence at p, 0 if it is none (overlong, surrogate ...). */
-static size_t
-utf8_sequence(const uint8_t *p, size_t left)
-{
-  size_t n = p[0] < 0x80             ? 1
-             : (p[0] & 0xe0) == 0xc0 ? 2
-             : (p[0] & 0xf0) == 0xe0 ? 3
-             : (p[0] & 0xf8) == 0xf0 ? 4
-                                     : 0;
-  static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-  uint32_t c = n < 2 ? p[0] : p[0] & (0x7fu >> n);
-
-  if (n == 0 || n > left)
-    return 0;
-  for (size_t i = 1; i < n; i++) {
-    if ((p[i] & 0xc0) != 0x80)
-      return 0;
-    c = c << 6 | (p[i] & 0x3f);
-  }
-  return c < least[n] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff) ? 0 : n;
-}
-
-bool
-option_get_string(struct wire_in *in, uint32_t len, char *name)
-{
-  const uint8_t *bytes;
-
-  if (len > NBD_MAX_STRING || !wire_get_bytes(in, len, &bytes))
-    return false;
-  for (size_t i = 0, n; i < len; i += n) {
-    n = utf8_sequence(bytes + i, len - i);
-    if (n == 0 || bytes[i] == 0)
-      return false;
-  }
-  memcpy(name, bytes, len);
-  name[len] = '\0';
-  return true;
+  return option_refuse(conn, option, type, text[0] ? text : strerror(error));
 }
 
 /* ---------------------------------------------------------- options without data */
+
+/* One name of the list.  A name that no client could ask for is left out. */
+static int
+send_export(struct connection *conn, const struct option *option, const char *name,
+            const char *description)
+{
+  uint8_t data[4 + 2 * NBD_MAX_STRING], *p = data;
+  size_t name_len = strlen(name);
+
+  if (name_len > NBD_MAX_STRING || !utf8_is_valid(name, name_len)) {
+    log_connection_debug(conn, "export '%s' is not listed: not UTF-8", name);
+    return 0;
+  }
+  p = wire_put_u32(p, (uint32_t)name_len);
+  memcpy(p, name, name_len);
+  p += name_len;
+  if (description)
+    p += utf8_mend((char *)p, NBD_MAX_STRING, description);
+  return option_reply(conn, option, NBD_REP_SERVER, data, (size_t)(p - data));
+}
 
 static int
 handle_list(struct connection *conn, const struct option *option)
 {
   struct nbdsrv_exports exports;
-  struct export *export = export_find(conn->server->exports, "");
   int error;
 
   exports_init(&exports);
-  error = export ? export_list(export, &exports) : 0;
-  if (error) {
+  error = connection_list_exports(conn, &exports);
+  if (error)
     error = option_refuse_errno(conn, option, error);
-    exports_free(&exports);
-    return error;
-  }
-  for (size_t i = 0; i < exports.count && !error; i++) {
-    const char *name = exports.entries[i].name;
-    const char *description = exports.entries[i].description;
-    size_t name_len = strlen(name), len = description ? strlen(description) : 0;
-    uint8_t *data = malloc(4 + name_len + len);
-
-    if (!data) {
-      error = ENOMEM;
-      break;
-    }
-    memcpy(wire_put_u32(data, (uint32_t)name_len), name, name_len);
-    if (len)
-      memcpy(data + 4 + name_len, description, len);
-    error = option_reply(conn, option, NBD_REP_SERVER, data, 4 + name_len + len);
-    free(data);
+  else {
+    for (size_t i = 0; i < exports.count && !error; i++)
+      error = send_export(conn, option, exports.entries[i].name,
+                          exports.entries[i].description);
+    if (!error)
+      error = ack(conn, option);
   }
   exports_free(&exports);
-  return error ? error : ack(conn, option);
+  return error;
 }
 
 /* Everything agreed before TLS is forgotten: it may not have been this client. */
@@ -204,11 +181,10 @@ handle_extended(struct connection *conn, const struct option *option)
 
 /* -------------------------------------------------------------- export, INFO, GO */
 
-/* The contexts that were set are for another export, or for none. */
 static void
-begin_transmission(struct connection *conn, const char *name)
+begin_transmission(struct connection *conn)
 {
-  if (!conn->context_name || strcmp(conn->context_name, name) != 0)
+  if (!connection_has_contexts(conn))
     conn->agreed.context_count = 0;
   conn->agreed.transmission_flags = handshake_transmission_flags(conn);
 }
@@ -222,7 +198,7 @@ handle_export_name(struct connection *conn, const struct option *option,
   char name[NBD_MAX_STRING + 1];
   int error;
 
-  if (conn->agreed.extended || !option_get_string(&in, option->length, name)) {
+  if (conn->agreed.extended || !option_data_string(&in, option->length, name)) {
     log_connection_error(conn, "NBD_OPT_EXPORT_NAME: %s",
                          conn->agreed.extended ? "not allowed after extended headers"
                                                : "the name is malformed");
@@ -231,51 +207,22 @@ handle_export_name(struct connection *conn, const struct option *option,
   error = connection_open_export(conn, name);
   if (error) /* this option has no way to say so */
     return error;
-  begin_transmission(conn, name);
+  begin_transmission(conn);
   wire_put_u16(wire_put_u64(reply, conn->top->info.export_size),
                conn->agreed.transmission_flags);
-  error =
-      transport_send_all(&conn->transport, reply, conn->no_zeroes ? 10 : sizeof reply);
   *result = OPTION_TRANSMIT;
-  return error;
-}
-
-/* What INFO and GO carry. */
-struct info_query {
-  char name[NBD_MAX_STRING + 1];
-  bool want_name, want_description, want_block_size;
-};
-
-static bool
-parse_info(const struct option *option, struct info_query *query)
-{
-  struct wire_in in = {option->data, option->length};
-  uint32_t name_len;
-  uint16_t count, info;
-
-  query->want_name = query->want_description = query->want_block_size = false;
-  if (!wire_get_u32(&in, &name_len) || !option_get_string(&in, name_len, query->name) ||
-      !wire_get_u16(&in, &count) || in.left != 2 * (size_t)count)
-    return false;
-  while (wire_get_u16(&in, &info)) {
-    query->want_name = query->want_name || info == NBD_INFO_NAME;
-    query->want_description = query->want_description || info == NBD_INFO_DESCRIPTION;
-    query->want_block_size = query->want_block_size || info == NBD_INFO_BLOCK_SIZE;
-  }
-  return true;
+  return handshake_send(conn, reply, conn->no_zeroes ? 10 : sizeof reply, NULL, 0,
+                        false);
 }
 
 static int
 send_info_string(struct connection *conn, const struct option *option, uint16_t type,
                  const char *text)
 {
-  uint8_t data[2 + NBD_MAX_STRING];
-  size_t len = strlen(text);
+  uint8_t data[2 + NBD_MAX_STRING], *p = wire_put_u16(data, type);
 
-  if (len > NBD_MAX_STRING)
-    len = NBD_MAX_STRING;
-  memcpy(wire_put_u16(data, type), text, len);
-  return option_reply(conn, option, NBD_REP_INFO, data, 2 + len);
+  p += utf8_mend((char *)p, NBD_MAX_STRING, text);
+  return option_reply(conn, option, NBD_REP_INFO, data, (size_t)(p - data));
 }
 
 static int
@@ -300,9 +247,17 @@ send_block_size(struct connection *conn, const struct option *option)
   return option_reply(conn, option, NBD_REP_INFO, data, sizeof data);
 }
 
+/* What a client that did not ask should know all the same. */
+static bool
+has_unusual_block_size(const struct nbdsrv_info *info)
+{
+  return info->block_minimum > 1 ||
+         (info->block_maximum > 0 && info->block_maximum < NBD_DEFAULT_PAYLOAD);
+}
+
 static int
 send_infos(struct connection *conn, const struct option *option,
-           const struct info_query *query)
+           const struct option_info *wanted)
 {
   const struct nbdsrv_info *info = &conn->top->info;
   uint8_t data[12];
@@ -311,12 +266,13 @@ send_infos(struct connection *conn, const struct option *option,
   wire_put_u16(wire_put_u64(wire_put_u16(data, NBD_INFO_EXPORT), info->export_size),
                handshake_transmission_flags(conn));
   error = option_reply(conn, option, NBD_REP_INFO, data, sizeof data);
-  if (!error && query->want_name)
-    error = send_info_string(conn, option, NBD_INFO_NAME,
-                             info->canonical_name ? info->canonical_name : query->name);
-  if (!error && query->want_description && info->description)
+  if (!error && wanted->want_name)
+    error =
+        send_info_string(conn, option, NBD_INFO_NAME,
+                         info->canonical_name ? info->canonical_name : wanted->name);
+  if (!error && wanted->want_description && info->description)
     error = send_info_string(conn, option, NBD_INFO_DESCRIPTION, info->description);
-  if (!error && (query->want_block_size || info->block_minimum > 1))
+  if (!error && (wanted->want_block_size || has_unusual_block_size(info)))
     error = send_block_size(conn, option);
   return error ? error : ack(conn, option);
 }
@@ -325,20 +281,21 @@ static int
 handle_info(struct connection *conn, const struct option *option,
             enum option_result *result)
 {
-  struct info_query query;
+  struct wire_in in = {option->data, option->length};
+  struct option_info wanted;
   int error;
 
-  if (!parse_info(option, &query))
-    return option_refuse(conn, option, NBD_REP_ERR_INVALID, "the option is malformed");
-  error = connection_open_export(conn, query.name);
+  if (!option->data || !option_data_info(in, &wanted))
+    return option_refuse_data(conn, option);
+  error = connection_open_export(conn, wanted.name);
   if (error)
     return option_refuse_errno(conn, option, error);
   if (option->number == NBD_OPT_GO) {
-    begin_transmission(conn, query.name);
-    conn->agreed.block_size_known = query.want_block_size;
+    begin_transmission(conn);
+    conn->agreed.block_size_known = wanted.want_block_size;
     *result = OPTION_TRANSMIT;
   }
-  return send_infos(conn, option, &query);
+  return send_infos(conn, option, &wanted);
 }
 
 /* ----------------------------------------------------------------- all of them */
@@ -375,25 +332,44 @@ handle(struct connection *conn, const struct option *option, enum option_result 
                                                       : handle_extended(conn, option);
 }
 
+/* Why the option is not even looked at, as NBD_REP_ERR_*; 0: it is. */
+static uint32_t
+turned_away(const struct connection *conn, const struct option *option,
+            const char **why)
+{
+  const struct server *server = conn->server;
+
+  if (option->number == NBD_OPT_ABORT)
+    return 0;
+  if (!conn->fixed_newstyle && option->number != NBD_OPT_EXPORT_NAME) {
+    *why = "the client did not agree to fixed newstyle";
+    return NBD_REP_ERR_INVALID;
+  }
+  if (server->options->tls == TLS_REQUIRE && !conn->transport.tls &&
+      option->number != NBD_OPT_STARTTLS) {
+    *why = "TLS is required";
+    return NBD_REP_ERR_TLS_REQD;
+  }
+  if (atomic_load(&server->quitting)) {
+    *why = "the server is shutting down";
+    return NBD_REP_ERR_SHUTDOWN;
+  }
+  return 0;
+}
+
 int
 option_handle(struct connection *conn, const struct option *option,
               enum option_result *result)
 {
-  const struct options *options = conn->server->options;
-  bool harmless = option->number == NBD_OPT_ABORT || option->number == NBD_OPT_STARTTLS;
+  const char *why;
+  uint32_t refusal = turned_away(conn, option, &why);
 
   log_connection_debug(conn, "option %u, %u bytes", option->number, option->length);
-  if (options->tls == TLS_REQUIRE && !conn->transport.tls && !harmless) {
-    if (option->number == NBD_OPT_EXPORT_NAME) {
-      log_connection_error(conn, "a client without TLS, which is required");
-      return EPROTO;
-    }
-    return option_refuse(conn, option, NBD_REP_ERR_TLS_REQD, "TLS is required");
+  if (refusal == 0)
+    return handle(conn, option, result);
+  if (option->number == NBD_OPT_EXPORT_NAME) { /* has no way to say so */
+    log_connection_error(conn, "NBD_OPT_EXPORT_NAME: %s", why);
+    return EPROTO;
   }
-  if (atomic_load(&conn->server->quitting) && option->number != NBD_OPT_ABORT) {
-    if (option->number == NBD_OPT_EXPORT_NAME)
-      return ESHUTDOWN;
-    return option_refuse(conn, option, NBD_REP_ERR_SHUTDOWN, "the server ends");
-  }
-  return handle(conn, option, result);
+  return option_refuse(conn, option, refusal, why);
 }

@@ -7,17 +7,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "wire.h"
-
 struct connection;
 
-/* The longest that is read; two names and a thousand queries fit well. */
+/* The longest that is read; a name and a thousand queries fit well. */
 #define OPTION_MOST_BYTES (256u * 1024)
 
 struct option {
   uint32_t number; /* NBD_OPT_* */
   uint32_t length;
-  uint8_t *data;
+  uint8_t *data; /* NULL: longer than OPTION_MOST_BYTES, read and dropped */
 };
 
 enum option_result { OPTION_GO_ON, OPTION_TRANSMIT, OPTION_END };
@@ -26,18 +24,18 @@ enum option_result { OPTION_GO_ON, OPTION_TRANSMIT, OPTION_END };
 int option_handle(struct connection *conn, const struct option *option,
                   enum option_result *result);
 
-/* Replies.  text: for people, or NULL. */
+/* Replies: whole after any type but NBD_REP_SERVER, NBD_REP_INFO and
+ * NBD_REP_META_CONTEXT. */
 int option_reply(struct connection *conn, const struct option *option, uint32_t type,
                  const void *data, size_t len);
+/* text: for people, or NULL. */
 int option_refuse(struct connection *conn, const struct option *option, uint32_t type,
                   const char *text);
+/* The refusal of what an option carries. */
+int option_refuse_data(struct connection *conn, const struct option *option);
 /* The refusal that stands for an errno value of a layer. */
 int option_refuse_errno(struct connection *conn, const struct option *option,
                         int error);
-
-/* A string of len bytes out of in: UTF-8, no NUL, at most NBD_MAX_STRING bytes.  Copied
- * to name, which has NBD_MAX_STRING + 1.  False: it is not like that. */
-bool option_get_string(struct wire_in *in, uint32_t len, char *name);
 
 /* metacontext.c: NBD_OPT_LIST_META_CONTEXT and NBD_OPT_SET_META_CONTEXT. */
 int metacontext_handle(struct connection *conn, const struct option *option);

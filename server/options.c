@@ -10,8 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "help.h"
 #include "log.h"
@@ -39,21 +37,6 @@ make_tables(struct option *longs, char *shorts)
   }
   *longs = (struct option){0};
   *shorts = '\0';
-}
-
-static int
-add_word(char ***list, size_t *count, const char *word)
-{
-  char **longer = realloc(*list, (*count + 1) * sizeof *longer);
-
-  if (!longer)
-    return ENOMEM;
-  *list = longer;
-  longer[*count] = strdup(word);
-  if (!longer[*count])
-    return ENOMEM;
-  ++*count;
-  return 0;
 }
 
 static int
@@ -124,6 +107,22 @@ set_number(const char *what, const char *text, uint64_t min, uint64_t max, uint6
   return error;
 }
 
+/* Absolute, so that it means the same once the server is in the background. NULL:
+ * none. */
+static int
+set_path(const char *what, const char *text, char **path)
+{
+  free(*path);
+  *path = NULL;
+  if (text && !text[0]) {
+    log_error("%s: a path is missing", what);
+    return EINVAL;
+  }
+  if (text)
+    *path = parse_absolute_path(text);
+  return text && !*path ? ENOMEM : 0;
+}
+
 /* Options that say what is served and how. */
 static int
 set_serving(struct options *o, int id, const char *arg)
@@ -151,7 +150,7 @@ set_serving(struct options *o, int id, const char *arg)
     o->threads = v ? (unsigned)v : DEFAULT_THREADS;
     return 0;
   case OPTION_FILTER:
-    return add_word(&o->filters, &o->filter_count, arg);
+    return options_add_word(&o->filters, &o->filter_count, arg);
   case OPTION_MASK_HANDSHAKE:
     if (nbdsrv_parse_uint64("--mask-handshake", arg, UINT32_MAX, &v) != 0)
       return EINVAL;
@@ -191,25 +190,24 @@ set_listening(struct options *o, int id, const char *arg)
   switch (id) {
   case '4':
     o->ipv4_only = true;
+    o->ipv6_only = false;
     return 0;
   case '6':
     o->ipv6_only = true;
+    o->ipv4_only = false;
     return 0;
   case 'i':
     o->ipaddr = arg;
-    o->tcp = true;
     return 0;
   case 'p':
     o->port = arg;
-    o->tcp = true;
     return 0;
   case 's':
     o->single = true;
     return 0;
   case 'U':
-    free(o->unixsocket);
-    o->unixsocket = strcmp(arg, "-") == 0 ? strdup(arg) : parse_absolute_path(arg);
-    return o->unixsocket ? 0 : ENOMEM;
+    o->unixsocket_private = strcmp(arg, "-") == 0;
+    return set_path("--unix", o->unixsocket_private ? NULL : arg, &o->unixsocket);
   case OPTION_KEEPALIVE:
     o->keepalive = true;
     return 0;
@@ -239,8 +237,7 @@ set_process(struct options *o, int id, const char *arg)
     o->user = arg;
     return 0;
   case 'P':
-    o->pidfile = arg;
-    return 0;
+    return set_path("--pidfile", arg, &o->pidfile);
   case 'v':
     o->verbose = true;
     return 0;
@@ -291,157 +288,6 @@ set_option(struct options *o, int id, const char *arg)
   return error == ENOENT ? set_process(o, id, arg) : error;
 }
 
-/* ------------------------------------------------------------ what goes together */
-
-static int
-private_socket(struct options *o)
-{
-  char dir[] = "/tmp/nbdsrvXXXXXX";
-  char *path;
-
-  if (!mkdtemp(dir)) {
-    log_error("a directory for a private socket: %s: %s", dir, strerror(errno));
-    return errno;
-  }
-  if (asprintf(&path, "%s/socket", dir) == -1)
-    return ENOMEM;
-  free(o->unixsocket);
-  o->unixsocket = path;
-  o->unixsocket_private = true;
-  return 0;
-}
-
-static int
-refuse(const char *text)
-{
-  log_error("%s", text);
-  return EINVAL;
-}
-
-static int
-check_port(const struct options *o)
-{
-  uint64_t port;
-
-  if (!o->port || o->port[0] < '0' || o->port[0] > '9') /* or a name of a service */
-    return 0;
-  return nbdsrv_parse_uint64("--port", o->port, o->vsock ? UINT32_MAX : 65535, &port);
-}
-
-static int
-check_listening(struct options *o)
-{
-  if (check_port(o) != 0)
-    return EINVAL;
-  if (o->single && (o->tcp || o->unixsocket || o->vsock || o->run))
-    return refuse(
-        "-s serves one client on stdin and stdout: it cannot listen or --run");
-  if (o->unixsocket && (o->ipaddr || (o->port && !o->vsock)))
-    return refuse("-U listens on a Unix socket: -i and -p are for TCP");
-  if (o->ipv4_only && o->ipv6_only)
-    return refuse("-4 and -6 exclude each other");
-  if (o->run && !o->tcp && !o->vsock && !o->unixsocket)
-    return private_socket(o);
-  if (o->vsock && o->unixsocket)
-    return refuse("--vsock and -U exclude each other");
-  if (o->unixsocket && strcmp(o->unixsocket, "-") == 0) {
-    if (!o->run && !o->print_uri)
-      return refuse("-U - makes a socket that nobody knows: it needs --run");
-    return private_socket(o);
-  }
-  o->tcp = !o->unixsocket && !o->vsock && !o->single;
-  return 0;
-}
-
-static int
-check_together(struct options *o)
-{
-  if (o->action != ACTION_SERVE) {
-    if (o->single)
-      return refuse("-s has no use for stdout when something is to be printed there");
-    if (!o->plugin && o->action == ACTION_DUMP_PLUGIN)
-      return refuse("--dump-plugin needs the name of a plugin");
-    return 0;
-  }
-  if (!o->plugin) {
-    log_error("which plugin? try '%s memory 1G', or '%s --help'", o->program,
-              o->program);
-    return EINVAL;
-  }
-  if (o->run && o->exit_with_parent)
-    return refuse("--exit-with-parent and --run exclude each other");
-  if (o->oldstyle && (o->tls != TLS_OFF || o->no_structured))
-    return refuse(
-        "-o: the oldstyle handshake knows neither TLS nor structured replies");
-  if (o->tls == TLS_OFF && o->tls_verify_peer)
-    return refuse("--tls-verify-peer needs --tls=on or --tls=require");
-  return check_listening(o);
-}
-
-static bool
-is_named_object(const char *path)
-{
-  size_t len = strlen(path);
-
-  return len > 3 && strcmp(path + len - 3, ".so") == 0;
-}
-
-/* A file or block device that is no shared object. */
-static bool
-is_disk_image(const char *path)
-{
-  struct stat st;
-  char magic[4] = "";
-  FILE *fp;
-  bool object;
-
-  if (is_named_object(path) || stat(path, &st) == -1 ||
-      (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode)))
-    return false;
-  fp = fopen(path, "re");
-  if (!fp)
-    return strchr(path, '/') || strchr(path, '.'); /* the file plugin says why */
-  object = fread(magic, 1, sizeof magic, fp) == sizeof magic &&
-           memcmp(magic, "\177ELF", sizeof magic) == 0;
-  fclose(fp);
-  return !object;
-}
-
-/* A word that looks like a file, not like the name of a plugin. */
-static bool
-is_missing_file(const char *word)
-{
-  return !is_named_object(word) && (strchr(word, '/') || strchr(word, '.')) &&
-         access(word, F_OK) == -1;
-}
-
-/* nbdsrv disk.img: a file that is no plugin is what the file plugin serves. */
-static int
-take_words(struct options *o, char **words, int count)
-{
-  int error = 0;
-
-  if (count == 0)
-    return 0;
-  o->plugin = words[0];
-  if (is_missing_file(words[0])) {
-    log_error("%s: %s: it is neither a plugin nor a disk image", words[0],
-              strerror(errno));
-    return ENOENT;
-  }
-  if (is_disk_image(words[0])) {
-    char *param;
-    o->plugin = "file";
-    if (asprintf(&param, "file=%s", words[0]) == -1)
-      return ENOMEM;
-    error = add_word(&o->params, &o->param_count, param);
-    free(param);
-  }
-  for (int i = 1; i < count && !error; i++)
-    error = add_word(&o->params, &o->param_count, words[i]);
-  return error;
-}
-
 static const char *
 program_name(const char *argv0)
 {
@@ -449,34 +295,6 @@ program_name(const char *argv0)
   const char *name = slash ? slash + 1 : argv0;
 
   return strcmp(name, "nbdkit") == 0 ? "nbdkit" : "nbdsrv";
-}
-
-/* What getopt answers with '?': unknown, or without its argument. */
-static int
-unknown_option(char **argv)
-{
-  const char *names[128];
-  const char *word = argv[optind - 1], *nearest = NULL;
-  size_t n = 0;
-
-  if (optopt && optopt < 256 && strncmp(word, "--", 2) != 0) {
-    bool known = false;
-    for (const struct option_row *row = help_options; row->name; row++)
-      known = known || row->letter == optopt;
-    log_error(known ? "option -%c needs an argument" : "unknown option -%c", optopt);
-    return EINVAL;
-  }
-  for (const struct option_row *row = help_options; row->name && n < 128; row++)
-    names[n++] = row->name;
-  if (strncmp(word, "--", 2) == 0)
-    nearest = parse_nearest(word + 2, names, n);
-  if (nearest && strcmp(nearest, word + 2) == 0)
-    log_error("option %s needs an argument", word);
-  else if (nearest)
-    log_error("unknown option %s: did you mean --%s?", word, nearest);
-  else
-    log_error("unknown option %s: see --help", word);
-  return EINVAL;
 }
 
 int
@@ -503,13 +321,14 @@ options_parse(int argc, char **argv, struct options *o)
     id = getopt_long(argc, argv, shorts, longs, NULL);
     if (id == -1)
       break;
-    error = id == '?' ? unknown_option(argv) : set_option(o, id, optarg);
+    error = id == '?' ? help_refuse_option(argv[optind - 1], optopt)
+                      : set_option(o, id, optarg);
     if (error)
       return error;
   }
   log_setup(o->program, o->verbose);
-  id = take_words(o, argv + optind, argc - optind);
-  return id ? id : check_together(o);
+  id = options_take_words(o, argv + optind, argc - optind);
+  return id ? id : options_check(o);
 }
 
 void
@@ -524,6 +343,7 @@ options_free(struct options *o)
     free(o->debug_flags[i].flag);
   }
   free(o->unixsocket);
+  free(o->pidfile);
   free(o->filters);
   free(o->params);
   free(o->debug_flags);

@@ -25,7 +25,6 @@ enum options_action {
 struct debug_flag {
   char *layer, *flag; /* -D LAYER.FLAG=N */
   int value;
-  bool used;
 };
 
 struct options {
@@ -48,8 +47,8 @@ struct options {
   bool oldstyle;                      /* -o */
   bool no_structured, no_metacontext; /* --no-sr, --no-mc */
   uint32_t mask_handshake;            /* handshake flags offered & this */
-  const char *pidfile;
-  const char *run; /* --run: a shell command */
+  char *pidfile;                      /* absolute */
+  const char *run;                    /* --run: a shell command */
   const char *user, *group;
   const char *selinux_label;
   enum log_target log_target;
@@ -59,12 +58,11 @@ struct options {
   bool keepalive;      /* TCP keepalive probes */
 
   const char *export_name; /* -e: the default export's name, "" if not given */
-  bool tcp;                /* listen on TCP (the default without -U, --vsock, -s) */
   const char *ipaddr;      /* -i, NULL: any */
   const char *port;        /* -p, NULL: 10809 */
   bool ipv4_only, ipv6_only;
-  char *unixsocket;        /* -U, absolute; "-" already replaced by a private path */
-  bool unixsocket_private; /* remove it and its directory at the end */
+  char *unixsocket;        /* -U, absolute */
+  bool unixsocket_private; /* -U -, or --run alone: listen.c makes a path */
   bool vsock;
 
   enum tls_mode tls;
@@ -80,5 +78,11 @@ struct options {
 /* Fills *options or prints one line that says what is wrong.  0 or EINVAL. */
 int options_parse(int argc, char **argv, struct options *options);
 void options_free(struct options *options);
+
+/* options-check.c, for options.c: what options mean together; the plugin and the
+ * parameters after it; a copy of word at the end of a list. */
+int options_check(struct options *options);
+int options_take_words(struct options *options, char **words, int count);
+int options_add_word(char ***list, size_t *count, const char *word);
 
 #endif

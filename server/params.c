@@ -164,21 +164,32 @@ table_size(const struct layer *layer)
   return n;
 }
 
+/* Two spellings of one parameter: they fill the same member. */
+static bool
+same_member(const struct nbdsrv_param *p, const struct nbdsrv_param *q)
+{
+  return p == q ||
+         (p->type != NBDSRV_FREE && q->type != NBDSRV_FREE && p->offset == q->offset);
+}
+
 static int
 set_once(struct layer *layer, const struct nbdsrv_param *p, const char *key,
          const char *text)
 {
-  size_t i = (size_t)(p - layer->ops->params);
+  const struct nbdsrv_param *table = layer->ops->params;
+  unsigned count = table_size(layer);
 
   if (!layer->param_seen)
-    layer->param_seen = calloc(table_size(layer), sizeof *layer->param_seen);
+    layer->param_seen = calloc(count, sizeof *layer->param_seen);
   if (!layer->param_seen)
     return ENOMEM;
-  if (layer->param_seen[i] && !(p->flags & NBDSRV_REPEAT)) {
+  if (layer->param_seen[p - table] && !(p->flags & NBDSRV_REPEAT)) {
     nbdsrv_error("parameter %s is given more than once", key);
     return EINVAL;
   }
-  layer->param_seen[i] = true;
+  for (unsigned i = 0; i < count; i++)
+    if (same_member(p, &table[i]))
+      layer->param_seen[i] = true;
   return set(layer, p, key, text);
 }
 
@@ -186,23 +197,23 @@ set_once(struct layer *layer, const struct nbdsrv_param *p, const char *key,
 
 /* Names that the stack knows, for a hint. */
 static void
-refuse_unknown(const struct layer *top, const char *key)
+refuse_unknown(const struct layer *top, const char *key, struct log_call *call)
 {
-  const char *names[256], *nearest, *plugin = NULL;
+  const char *names[256], *nearest;
   size_t n = 0;
 
   for (const struct layer *layer = top; layer; layer = layer->below) {
-    plugin = layer->ops->name;
+    call->layer = layer;
     for (const struct nbdsrv_param *p = layer->ops->params; p && p->name; p++)
       if (n < 256 && !(p->flags & NBDSRV_HIDDEN) && strcmp(p->name, "*") != 0)
         names[n++] = p->name;
   }
   nearest = parse_nearest(key, names, n);
   if (nearest)
-    log_error("%s: unknown parameter '%s': did you mean '%s'?", plugin, key, nearest);
+    nbdsrv_error("unknown parameter '%s': did you mean '%s'?", key, nearest);
   else
-    log_error("%s: unknown parameter '%s': see 'nbdsrv %s --help'", plugin, key,
-              plugin);
+    nbdsrv_error("unknown parameter '%s': see 'nbdsrv %s --help'", key,
+                 call->layer->ops->name);
 }
 
 /* To the outermost layer that knows the key.  ENOENT: none does. */
@@ -233,23 +244,21 @@ give_bare(struct layer *top, const char *word, bool first, struct log_call *call
 
   while (plugin->below)
     plugin = plugin->below;
+  call->layer = plugin;
   magic = find_magic(plugin);
   if (!magic) {
-    log_error("%s: '%s' is not key=value, and this plugin takes no bare argument",
-              plugin->ops->name, word);
+    nbdsrv_error("'%s' is not key=value, and this plugin takes no bare argument", word);
     return EINVAL;
   }
   if (!first && !(magic->flags & NBDSRV_REPEAT)) {
-    log_error("%s: '%s' is not key=value; only the first argument may be bare",
-              plugin->ops->name, word);
+    nbdsrv_error("'%s' is not key=value; only one argument may be bare", word);
     return EINVAL;
   }
-  call->layer = plugin;
   return set_once(plugin, magic, magic->name, word);
 }
 
 static int
-give_word(struct layer *top, const char *word, bool first)
+give_word(struct layer *top, const char *word, unsigned *bare_words)
 {
   size_t len = key_length(word);
   struct log_call call = {0}, *before = log_call_enter(&call);
@@ -259,14 +268,16 @@ give_word(struct layer *top, const char *word, bool first)
   if (len && !key)
     error = ENOMEM;
   else if (!len)
-    error = give_bare(top, word, first, &call);
+    error = give_bare(top, word, ++*bare_words == 1, &call);
   else {
     error = give(top, key, word + len + 1, &call);
     if (error == ENOENT) {
-      refuse_unknown(top, key);
+      refuse_unknown(top, key, &call);
       error = EINVAL;
     }
   }
+  if (error && !call.text[0])
+    nbdsrv_error("%s: %s", word, strerror(error));
   log_call_leave(before);
   free(key);
   return error;
@@ -304,12 +315,21 @@ check_required(const struct layer *layer)
 }
 
 int
-params_apply(struct layer *top, char **params, size_t count)
+params_give(struct layer *top, char **params, size_t count)
 {
+  unsigned bare_words = 0;
   int error = 0;
 
   for (size_t i = 0; i < count && !error; i++)
-    error = give_word(top, params[i], i == 0);
+    error = give_word(top, params[i], &bare_words);
+  return error;
+}
+
+int
+params_apply(struct layer *top, char **params, size_t count)
+{
+  int error = params_give(top, params, count);
+
   for (struct layer *layer = top; layer && !error; layer = layer->below)
     error = set_fallbacks(layer);
   for (struct layer *layer = top; layer && !error; layer = layer->below)

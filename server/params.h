@@ -7,13 +7,15 @@
 
 struct layer;
 
-/* Gives each of params (key=value or bare) to the outermost layer that knows it,
- * fills in the defaults, checks that what is required is there.  The first bare
- * word goes to the plugin's NBDSRV_MAGIC parameter.  0, or an errno value after
+/* Gives each of params (key=value or bare) to the outermost layer that knows it.
+ * Bare words go to the plugin's NBDSRV_MAGIC parameter.  0, or an errno value after
  * one line that names the parameter and, if one is near, the one meant. */
+int params_give(struct layer *top, char **params, size_t count);
+
+/* Also fills in the defaults and checks that what is required is there. */
 int params_apply(struct layer *top, char **params, size_t count);
 
-/* Frees what params_apply put into the instance of a layer. */
+/* Frees what they put into the instance of a layer. */
 void params_free(struct layer *layer);
 
 #endif

@@ -92,7 +92,8 @@
 #define NBD_MOST_PREFERRED  (32u * 1024 * 1024)
 #define NBD_MOST_MINIMUM    65536u
 #define NBD_USUAL_BLOCK     4096u
-#define NBD_MAX_PAYLOAD (64u * 1024 * 1024)
+#define NBD_MAX_PAYLOAD     (64u * 1024 * 1024)
+#define NBD_DEFAULT_PAYLOAD (32u * 1024 * 1024) /* where nothing else was said */
 
 /* Replies */
 #define NBD_SIMPLE_REPLY_MAGIC     0x67446698u

@@ -11,6 +11,7 @@
 #include "connection.h"
 #include "reply.h"
 #include "request.h"
+#include "utf8.h"
 #include "wire.h"
 
 /* What holes look like where they cannot be named: never written, all zeroes. */
@@ -113,15 +114,15 @@ static void
 build_error(struct request *request)
 {
   uint8_t *head = begin(request, 2, REQUEST_HEADER_ROOM), *p;
-  size_t text_len = request->text ? strlen(request->text) : 0;
+  size_t text_len = 0;
 
   if (!request->conn->agreed.structured) {
     p = put_simple(head, request);
     add_iov(request, head, (size_t)(p - head));
     return;
   }
-  if (text_len > NBD_MAX_STRING)
-    text_len = NBD_MAX_STRING;
+  if (request->text)
+    text_len = utf8_mend(request->text, NBD_MAX_STRING, request->text);
   p = put_chunk(head, request, true, NBD_REPLY_TYPE_ERROR, 4 + 2 + text_len);
   p = wire_put_u32(p, reply_wire_error(request->error));
   p = wire_put_u16(p, (uint16_t)text_len);

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "listen.h"
@@ -23,8 +24,13 @@
 static struct {
   pid_t pid;
   pthread_t thread;
+  pthread_mutex_t lock; /* guards what follows */
+  pthread_cond_t gone;
+  bool ended;
   int status;
-} command;
+} command = {.lock = PTHREAD_MUTEX_INITIALIZER, .gone = PTHREAD_COND_INITIALIZER};
+
+#define END_SECONDS 4 /* for a command that is asked to end */
 
 char *
 run_quote(const char *text)
@@ -54,24 +60,21 @@ put_variable(FILE *out, const char *name, const char *value)
   free(quoted);
 }
 
-/* The old $nbd: nbd:unix:PATH or nbd:HOST:PORT, as qemu took it once. */
+/* $tls as scripts of nbdkit's know it: unset, 1 (on) or 2 (require). */
 static void
-put_old_address(FILE *out, const struct options *o, const struct listeners *l)
+put_tls(FILE *out, const struct options *o)
 {
-  char *address = NULL;
-  int r = o->unixsocket
-              ? asprintf(&address, "nbd:unix:%s", o->unixsocket)
-              : asprintf(&address, "nbd:%s:%s",
-                         o->ipaddr && o->ipaddr[0] ? o->ipaddr : "localhost", l->port);
-  put_variable(out, "nbd", r == -1 ? "" : address);
-  if (r != -1)
-    free(address);
+  if (o->tls == TLS_OFF)
+    fprintf(out, "unset tls\n");
+  else
+    put_variable(out, "tls", o->tls == TLS_ON ? "1" : "2");
+  put_variable(out, "tls_certificates", o->tls_certificates);
+  put_variable(out, "tls_psk", o->tls_psk);
 }
 
 static char *
 make_script(const struct options *o, const struct listeners *l)
 {
-  static const char *const modes[] = {"", "1", "1"};
   char *script = NULL, *uri = listen_uri(o, l);
   size_t size;
   FILE *out = open_memstream(&script, &size);
@@ -80,14 +83,12 @@ make_script(const struct options *o, const struct listeners *l)
     free(uri);
     return NULL;
   }
-  put_old_address(out, o, l);
   put_variable(out, "uri", uri);
-  put_variable(out, "unixsocket", o->unixsocket);
+  put_variable(out, "nbd", uri);
+  put_variable(out, "unixsocket", l->unixsocket);
   put_variable(out, "port", l->port);
   put_variable(out, "exportname", o->export_name);
-  put_variable(out, "tls", modes[o->tls]);
-  put_variable(out, "tls_certificates", o->tls_certificates);
-  put_variable(out, "tls_psk", o->tls_psk);
+  put_tls(out, o);
   fprintf(out, "%s\n", o->run);
   free(uri);
   if (fclose(out) != 0) {
@@ -97,13 +98,23 @@ make_script(const struct options *o, const struct listeners *l)
   return script;
 }
 
+/* Until the command has ended; it is reaped under the lock, so that nobody sends a
+ * signal to whoever has its number next. */
 static void *
 wait_for_command(void *arg)
 {
   struct server *server = arg;
+  siginfo_t info;
 
-  while (waitpid(command.pid, &command.status, 0) == -1 && errno == EINTR)
+  while (waitid(P_PID, (id_t)command.pid, &info, WEXITED | WNOWAIT) == -1 &&
+         errno == EINTR)
     ;
+  pthread_mutex_lock(&command.lock);
+  if (waitpid(command.pid, &command.status, 0) == -1)
+    command.status = 0;
+  command.ended = true;
+  pthread_cond_signal(&command.gone);
+  pthread_mutex_unlock(&command.lock);
   server_quit(server);
   return NULL;
 }
@@ -113,6 +124,7 @@ run_start(struct server *server, const struct options *o, const struct listeners
 {
   char *script = make_script(o, l);
   sigset_t none;
+  int error;
 
   if (!script)
     return ENOMEM;
@@ -131,7 +143,32 @@ run_start(struct server *server, const struct options *o, const struct listeners
     _exit(127);
   }
   free(script);
-  return pthread_create(&command.thread, NULL, wait_for_command, server);
+  error = pthread_create(&command.thread, NULL, wait_for_command, server);
+  if (error) {
+    log_error("--run: a thread: %s", strerror(error));
+    kill(command.pid, SIGTERM);
+  }
+  return error;
+}
+
+/* If it still runs: the server was told to end before it. */
+static void
+end_command(void)
+{
+  static const int signals[] = {SIGTERM, SIGKILL};
+  struct timespec until;
+
+  pthread_mutex_lock(&command.lock);
+  for (size_t i = 0; i < 2 && !command.ended; i++) {
+    int r = 0;
+
+    kill(command.pid, signals[i]);
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += END_SECONDS;
+    while (!command.ended && r == 0)
+      r = pthread_cond_timedwait(&command.gone, &command.lock, &until);
+  }
+  pthread_mutex_unlock(&command.lock);
 }
 
 int
@@ -139,10 +176,10 @@ run_finish(void)
 {
   if (command.pid <= 0)
     return 0;
-  /* Gone already, unless the server was told to end before it. */
-  if (kill(command.pid, 0) == 0)
-    kill(command.pid, SIGTERM);
+  end_command();
   pthread_join(command.thread, NULL);
-  return WIFSIGNALED(command.status) ? 128 + WTERMSIG(command.status)
-                                     : WEXITSTATUS(command.status);
+  if (!WIFSIGNALED(command.status))
+    return WEXITSTATUS(command.status);
+  log_error("--run: the command was killed by signal %d", WTERMSIG(command.status));
+  return 128 + WTERMSIG(command.status);
 }

@@ -30,7 +30,8 @@ server_init(struct server *server, const struct options *options)
 
   server->options = options;
   server->quit_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  if (server->quit_fd == -1) {
+  server->reload_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (server->quit_fd == -1 || server->reload_fd == -1) {
     log_error("eventfd: %s", strerror(errno));
     return errno;
   }
@@ -53,21 +54,35 @@ server_destroy(struct server *server)
   workers_free(server->workers);
   server_running = NULL;
   close(server->quit_fd);
+  close(server->reload_fd);
   pthread_cond_destroy(&server->gone);
   pthread_mutex_destroy(&server->lock);
+}
+
+/* From signal handlers too. */
+static void
+make_readable(int event_fd)
+{
+  int saved = errno;
+  uint64_t one = 1;
+
+  if (write(event_fd, &one, sizeof one) == -1) {
+    /* Full means that it is readable already. */
+  }
+  errno = saved;
 }
 
 void
 server_quit(struct server *server)
 {
-  int saved = errno;
-  uint64_t one = 1;
-
   atomic_store(&server->quitting, true);
-  if (write(server->quit_fd, &one, sizeof one) == -1) {
-    /* Full means that it is readable already. */
-  }
-  errno = saved;
+  make_readable(server->quit_fd);
+}
+
+void
+server_reload(struct server *server)
+{
+  make_readable(server->reload_fd);
 }
 
 NBDSRV_PUBLIC void

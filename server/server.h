@@ -22,6 +22,7 @@ struct server {
 
   atomic_bool quitting; /* set once: new requests get ESHUTDOWN */
   int quit_fd;          /* eventfd, readable once the server is quitting */
+  int reload_fd;        /* eventfd, readable when credentials are to be read again */
 
   pthread_mutex_t lock; /* guards what follows */
   pthread_cond_t gone;  /* a connection has ended */
@@ -41,6 +42,9 @@ int server_start_connection(struct server *server, int fd_in, int fd_out);
 /* Starts quitting: async-signal-safe.  Requests in flight finish, later ones get
  * ESHUTDOWN, connections are closed after them. */
 void server_quit(struct server *server);
+
+/* Has the accepting thread read the credentials again: async-signal-safe. */
+void server_reload(struct server *server);
 
 /* Waits for all connections to end; after a few seconds cuts those that stall.  False:
  * some are stuck in a plugin even so, and what they use may not be freed. */

@@ -209,37 +209,3 @@ transport_finish(struct transport *t)
   if (t->is_socket)
     shutdown(t->fd_out, SHUT_WR);
 }
-
-int
-transport_recv_all(struct transport *t, void *buf, size_t len)
-{
-  uint8_t *p = buf;
-
-  while (len > 0) {
-    ssize_t r = transport_recv(t, p, len, false);
-    if (r <= 0)
-      return r == 0 ? ECONNRESET : (int)-r;
-    p += r;
-    len -= (size_t)r;
-  }
-  return 0;
-}
-
-int
-transport_send_all(struct transport *t, const void *buf, size_t len)
-{
-  const uint8_t *p = buf;
-  unsigned patience = 30000 / TRANSPORT_SEND_MS;
-
-  while (len > 0) {
-    struct iovec iov = {(void *)p, len};
-    ssize_t r = transport_sendv(t, &iov, 1, false, false);
-    if (r == -EAGAIN && patience-- > 0)
-      continue;
-    if (r < 0)
-      return (int)-r;
-    p += r;
-    len -= (size_t)r;
-  }
-  return 0;
-}

@@ -61,9 +61,4 @@ void transport_cut(struct transport *t);
 /* No more bytes will be sent (TLS: close_notify). */
 void transport_finish(struct transport *t);
 
-/* All of it or an errno value: for the handshake.  A client that takes nothing for half
- * a minute is given up. */
-int transport_recv_all(struct transport *t, void *buf, size_t len);
-int transport_send_all(struct transport *t, const void *buf, size_t len);
-
 #endif

@@ -107,7 +107,23 @@ def test_df_is_offered_only_with_structured_replies():
             assert raw.structured().go().flags & SEND_DF
             assert not raw.flags & STATUS_PAYLOAD
         with Raw(s) as raw:
-            assert raw.extended().go().flags & STATUS_PAYLOAD
+            assert raw.extended().go().flags & SEND_DF
+
+
+def test_block_status_payload_is_offered_only_with_contexts():
+    with Server('memory', '1M') as s:
+        with Raw(s) as raw:
+            assert not raw.extended().go().flags & STATUS_PAYLOAD
+        with Raw(s) as raw:
+            raw.structured().set_context('base:allocation')
+            assert not raw.go().flags & STATUS_PAYLOAD
+        with Raw(s) as raw:
+            raw.extended().set_context('base:allocation')
+            raw.info(OPT_INFO, 'another')
+            assert not raw.flags & STATUS_PAYLOAD
+            raw.info(OPT_INFO)
+            assert raw.flags & STATUS_PAYLOAD
+            assert raw.go().flags & STATUS_PAYLOAD
 
 
 main(globals())

@@ -42,6 +42,8 @@ python_tests = \
 	tests/extended-headers.py \
 	tests/bench.py \
 	tests/cli.py \
+	tests/completion.py \
+	tests/install.py \
 	tests/clients.py \
 	tests/data-roundtrip.py \
 	tests/resource-bounds.py \
@@ -49,6 +51,7 @@ python_tests = \
 	tests/stress-model.py \
 	tests/abi-binary.py \
 	tests/abi-layout.py \
+	tests/doc-filter-example.py \
 	tests/doc-plugin-example.py \
 	tests/plugin-file.py \
 	tests/plugin-file-block.py \
@@ -65,7 +68,8 @@ python_tests = \
 	tests/filter-partition.py \
 	tests/filter-rate.py \
 	tests/filter-readonly.py \
-	tests/filter-retry.py
+	tests/filter-retry.py \
+	tests/filter-stack.py
 
 TESTS += $(python_tests)
 EXTRA_DIST += $(python_tests) tests/blockmodel.py tests/compile.py tests/harness.py tests/rawnbd.py \

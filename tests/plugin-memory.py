@@ -126,7 +126,7 @@ def test_locked_memory():
 
 def test_memory_that_cannot_be_locked():
     if sanitized():
-        raise Skip('sanitizers turn mlock into nothing')
+        raise Skip('mlock does nothing under a sanitizer')
     wrapper = 'prlimit --memlock=4096 ' + os.environ.get('NBDSRV_WRAPPER', '')
     if os.geteuid() == 0:  # who may lock what he likes
         wrapper = 'setpriv --bounding-set -ipc_lock ' + wrapper

@@ -96,21 +96,21 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 {
   static char *line[] = {"nbdsrv", "-f", "--log=null", "memory", "1M", NULL};
   struct module *module;
+  struct layer *top;
 
   (void)argc;
   (void)argv;
   setenv("NBDSRV_PLUGINDIR", MODULES, 0);
   if (options_parse(5, line, &options) != 0 ||
       loader_load(options.plugin, false, &module) != 0 ||
-      layer_new(module, NULL, &export.top) != 0 ||
-      params_apply(export.top, options.params, options.param_count) != 0 ||
-      layer_ready(export.top) != 0 || server_init(&server, &options) != 0)
+      layer_new(module, NULL, &top) != 0 ||
+      params_apply(top, options.params, options.param_count) != 0 ||
+      layer_ready(top) != 0 || server_init(&server, &options) != 0)
     abort();
   log_set_target(options.log_target);
-  export.threads = layer_threads(export.top);
-  lane_init(&export.lane);
+  export_init(&export, top);
   server.exports = &export;
-  if (layer_start(export.top) != 0)
+  if (layer_start(top) != 0)
     abort();
   make_starts();
   return 0;
