@@ -70,6 +70,53 @@ def test_block_status_payload_chooses_contexts():
         assert raw.works()
 
 
+def test_block_status_payload_among_several_contexts():
+    with Server('recorder', 'size=8M', 'contexts=2') as s, Raw(s) as raw:
+        raw.extended()
+        ids = raw.set_context('base:allocation', 'x-recorder:two', 'x-other:three')
+        ids = list(ids.values())
+        raw.go()
+        for chosen in ids[:1], ids[1:], ids[::-1]:
+            payload = struct.pack('>Q%dI' % len(chosen), 65536, *chosen)
+            reply = raw.reply(raw.send(STATUS, 4096, len(payload), PAYLOAD, payload))
+            assert sorted(reply.extents) == sorted(chosen)
+        payload = struct.pack('>QI', 65536, ids[0])
+        reply = raw.reply(raw.send(STATUS, 4096, len(payload), PAYLOAD | REQ_ONE, payload))
+        assert list(reply.extents.values()) == [[(61440, 3)]]
+
+
+def test_block_status_payload_is_consumed_without_a_context():
+    with Server('memory', '1M') as s, opened(s, context=False) as raw:
+        payload = struct.pack('>QI', 65536, 1)
+        assert raw.reply(raw.send(STATUS, 0, len(payload), PAYLOAD, payload)).error == EINVAL
+        assert raw.works()
+
+
+def test_payload_in_pieces():
+    with Server('memory', '1M') as s, opened(s) as raw:
+        data = bytes(range(256)) * 300
+        cookie = raw.cookie + 1
+        request = raw.request(WRITE, 77, len(data), 0, data)
+        for i in range(0, len(request), 7001):
+            raw.sock.sendall(request[i:i + 7001])
+        assert raw.reply(cookie).error == 0
+        assert raw.read(77, len(data)) == data
+
+
+def test_compact_request_ends_the_connection():
+    with Server('memory', '1M') as s, opened(s) as raw:
+        raw.sock.sendall(struct.pack('>IHHQQI', 0x25609513, 0, READ, 1, 0, 512) + bytes(4))
+        assert raw.is_closed()
+
+
+def test_disc_ends_without_a_reply():
+    with Server('memory', '1M') as s, opened(s) as raw:
+        raw.send(READ, 0, 4096)
+        raw.send(DISC)
+        assert raw.reply().error == 0
+        assert raw.is_closed()
+
+
 def test_absurd_payload_ends_the_connection():
     with Server('memory', '1M') as s, opened(s) as raw:
         raw.send(WRITE, 0, 1 << 60, PAYLOAD, b'x')

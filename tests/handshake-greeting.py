@@ -36,6 +36,15 @@ def test_wrong_option_magic_ends_the_connection():
         assert raw.is_closed()
 
 
+def test_oldstyle_of_a_read_only_disk():
+    with Server('-o', '-r', 'memory', '1M') as s, Raw(s, greet=False) as raw:
+        raw.size, raw.flags = struct.unpack('>16xQ2xH', raw.recv(28))
+        assert raw.size == 1 << 20 and raw.flags & READ_ONLY
+        assert raw.recv(124) == bytes(124)
+        assert raw.write(0, b'x' * 512) == EPERM
+        assert raw.works()
+
+
 def test_oldstyle():
     with Server('-o', 'memory', '1M') as s, Raw(s, greet=False) as raw:
         magic, old, size = struct.unpack('>QQQ', raw.recv(24))

@@ -57,6 +57,32 @@ def test_failed_set_replaces_the_earlier_one():
             assert raw.do(STATUS, 0, 512).error == EINVAL
 
 
+def test_a_set_without_queries_selects_nothing():
+    with Server('memory', '1M') as s, Raw(s) as raw:
+        raw.structured().set_context('base:allocation')
+        raw.set_context()
+        raw.go()
+        assert raw.do(STATUS, 0, 512).error == EINVAL
+
+
+def test_info_and_list_leave_what_was_set():
+    with Server('memory', '1M') as s, Raw(s) as raw:
+        raw.structured().set_context('base:allocation')
+        raw.list_context('base:')
+        raw.ask(OPT_LIST)
+        raw.info(OPT_INFO)
+        raw.go()
+        assert raw.do(STATUS, 0, 512).error == 0
+
+
+def test_set_holds_for_export_name_too():
+    with Server('memory', '1M') as s, Raw(s) as raw:
+        raw.structured().set_context('base:allocation', name='abc')
+        raw.option(OPT_EXPORT_NAME, b'abc')
+        raw.recv(10)
+        assert raw.do(STATUS, 0, 512).error == 0
+
+
 def test_malformed_queries_are_invalid():
     with Server('memory', '1M') as s, Raw(s) as raw:
         raw.structured()

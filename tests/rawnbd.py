@@ -74,7 +74,7 @@ class Raw:
         self.sock = server.connect()
         self.is_structured = self.is_extended = False
         self.cookie = 0
-        self.requests = {}
+        self.requests = {}  # by cookie: (command, offset, length)
         if greet:
             magic, opts, self.offered = struct.unpack('>QQH', self.recv(18))
             assert (magic, opts) == (NBDMAGIC, IHAVEOPT)

@@ -82,6 +82,63 @@ def test_exabytes():
             assert extents == [(5 << 60, HOLE_ZERO), (4096, 0), ((2 << 60) - 4096, HOLE_ZERO)]
 
 
+def each_recorded(*args):
+    for form in 'structured', 'extended':
+        with Server('recorder', 'size=8M', 'contexts=3', *args) as s, Raw(s) as raw:
+            getattr(raw, form)()
+            raw.ids = raw.set_context('base:allocation', 'x-recorder:one', 'x-other:three')
+            yield raw.go()
+
+
+def test_one_chunk_for_each_context():
+    for raw in each_recorded():
+        reply = raw.do(STATUS, 0, 131072)
+        assert reply.error == 0 and len(reply.chunks) == 3
+        assert reply.extents[raw.ids['base:allocation']] == [(65536, 3), (65536, 0)]
+        assert reply.extents[raw.ids['x-recorder:one']] == [(131072, 13)]
+        assert reply.extents[raw.ids['x-other:three']] == [(262144, 33)]
+
+
+def test_req_one_with_several_contexts():
+    for raw in each_recorded():
+        reply = raw.do(STATUS, 65536 - 512, 4096, REQ_ONE)
+        assert [reply.extents[i] for i in sorted(reply.extents)] == [
+            [(512, 3)], [(4096, 13)], [(4096, 33)]]
+
+
+def test_an_error_is_one_chunk():
+    for raw in each_recorded('error=5', 'error_at=1M'):
+        assert raw.do(STATUS, 0, 512).error == 0
+        reply = raw.do(STATUS, 1 << 20, 512)
+        assert reply.error == EIO and reply.chunks == [0x8001] and not reply.extents
+        assert 'byte 1048576 is bad' in reply.text
+
+
+def test_last_extent_does_not_run_past_the_end():
+    for raw in each_recorded('extent=3M'):
+        reply = raw.do(STATUS, 7 << 20, 1 << 20)
+        assert reply.extents[raw.ids['base:allocation']] == [(1 << 20, 3)]
+
+
+def test_all_is_data_where_the_plugin_knows_no_extents():
+    with Server('recorder', 'without=extents') as s, open_memory(s) as raw:
+        assert status(raw, 0, 1 << 20) == [(1 << 20, 0)]
+
+
+def test_no_more_than_2_to_the_20_extents():
+    with Server('recorder', 'size=2M', 'extent=1') as s, open_memory(s, 'extended') as raw:
+        extents = status(raw, 0, 2 << 20)
+        assert extents == [(1, 3), (1, 0)] * (1 << 19)
+
+
+def test_range_past_the_end():
+    for form in 'structured', 'extended':
+        with Server('memory', str(SIZE)) as s, open_memory(s, form) as raw:
+            for offset, length in ((SIZE, 1), (0, SIZE + 1), ((1 << 64) - 512, 512), (0, 0)):
+                assert raw.do(STATUS, offset, length).error == EINVAL
+            assert raw.works()
+
+
 def test_many_extents():
     with Server('memory', '1G') as s, open_memory(s) as raw:
         count = 3000

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # What breaks a rule is answered with the right error, and the connection lives on.
+import errno
+
 from harness import Server, main
 from rawnbd import *
 
@@ -61,6 +63,48 @@ def test_wrong_magic_ends_only_that_connection():
             raw.go().send(READ, 0, 512, magic=0x21e41c71)
             assert raw.is_closed()
         assert good.works()
+
+
+def test_errors_of_a_plugin_become_those_of_the_wire():
+    known = {errno.EPERM: EPERM, errno.EROFS: EPERM, errno.EIO: EIO, errno.ENOMEM: ENOMEM,
+             errno.EINVAL: EINVAL, errno.ENOSPC: ENOSPC, errno.EDQUOT: ENOSPC,
+             errno.EFBIG: ENOSPC, errno.EOVERFLOW: EOVERFLOW, errno.EOPNOTSUPP: ENOTSUP,
+             errno.ESHUTDOWN: ESHUTDOWN, errno.ENOENT: EINVAL, errno.EBUSY: EINVAL}
+    for local, wire in known.items():
+        with Server('recorder', 'error=%d' % local) as s:
+            for form in 'simple', 'structured', 'extended':
+                with Raw(s) as raw:
+                    if form != 'simple':
+                        getattr(raw, form)()
+                    raw.go()
+                    for command in READ, WRITE, TRIM, CACHE:
+                        reply = raw.do(command, 0, 512, 0, bytes(512) if command == WRITE else b'')
+                        assert reply.error == wire, (local, command)
+                        assert form == 'simple' or 'byte 0 is bad' in reply.text
+                    assert raw.do(READ, 512, 512).error == 0
+
+
+def test_long_read_that_fails_has_no_content():
+    with Server('recorder', 'size=8M', 'error=5', 'error_at=5M') as s:
+        for form in 'simple', 'structured', 'extended':
+            with Raw(s) as raw:
+                if form != 'simple':
+                    getattr(raw, form)()
+                raw.go()
+                reply = raw.do(READ, 0, 8 << 20)
+                assert reply.error == EIO and not reply.parts
+                assert raw.do(READ, 0, 5 << 20).error == 0
+
+
+def test_read_only_refuses_and_consumes():
+    with Server('recorder', 'without=write') as s, Raw(s) as raw:
+        raw.structured().go()
+        assert raw.flags & READ_ONLY
+        for length in 1, 512, 100000, 1 << 20:
+            assert raw.write(0, bytes(length)) == EPERM
+        assert raw.do(ZERO, 0, 512).error == EPERM
+        assert raw.do(TRIM, 0, 512).error == EPERM
+        assert raw.do(READ, 0, 512).error == 0
 
 
 def test_block_status_without_a_context():
