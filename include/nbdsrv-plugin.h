@@ -108,6 +108,8 @@ struct nbdsrv_param {
 #define NBDSRV_CAN_MULTI_CONN (1u << 8)
 #define NBDSRV_CAN_SPARSE     (1u << 9)
 #define NBDSRV_IS_ROTATIONAL  (1u << 10)
+/* Without NBDSRV_CAN_FUA: do not offer FUA by way of a flush either. */
+#define NBDSRV_NO_FUA (1u << 11)
 
 /* Thread models.  The value 0 is the safe one. */
 enum nbdsrv_thread_model {
@@ -259,8 +261,8 @@ struct nbdsrv_plugin {
    * done in part must do no harm when it is done again.
    * Absent: no read, nothing can be read (EIO) unless there is lend or submit;
    * no write, the export is read-only; no flush, none is offered; no trim, none
-   * is offered; no zero, zeroes are written; no cache, data is read and dropped;
-   * no extents, all is data. */
+   * is offered; no zero, zeroes are written, as they are where zero returns
+   * ENOTSUP; no cache, data is read and dropped; no extents, all is data. */
   int (*read)(void *handle, void *buf, uint64_t len, uint64_t off, uint32_t flags);
   int (*write)(void *handle, const void *buf, uint64_t len, uint64_t off,
                uint32_t flags);
@@ -298,6 +300,10 @@ struct nbdsrv_plugin {
   /* Filters only (nbdsrv-filter.h): hooks around an operation of what lies below. */
   int (*before)(void *handle, struct nbdsrv_op *op);
   void (*after)(void *handle, struct nbdsrv_op *op, int *error);
+
+  /* A client has connected, and not a byte was exchanged with it, TLS included:
+   * client has no export_name yet ("").  Anything but 0 turns it away.  Be quick. */
+  int (*admit)(void *inst, const struct nbdsrv_client *client);
 
   /* New members are only ever added here. */
 };

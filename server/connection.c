@@ -14,6 +14,7 @@
 #include "connection.h"
 #include "handshake.h"
 #include "log.h"
+#include "nbdkit.h"
 #include "request.h"
 #include "server.h"
 
@@ -68,6 +69,7 @@ connection_free(struct connection *conn)
   pthread_mutex_destroy(&conn->lock);
   free(conn->in);
   free(conn->context_name);
+  nbdkit_strings_free(&conn->strings);
   free(conn);
 }
 
@@ -77,7 +79,7 @@ connection_main(struct connection *conn)
   struct log_call call = {.connection = conn}, *before = log_call_enter(&call);
 
   log_connection_debug(conn, "connected");
-  if (handshake(conn) == 0)
+  if (connection_admit(conn) == 0 && handshake(conn) == 0)
     request_loop(conn);
   connection_close_export(conn);
   /* Everything that was asked for is answered: say so, rather than reset. */

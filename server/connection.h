@@ -56,10 +56,11 @@ struct connection {
   bool fixed_newstyle, no_zeroes;
   uint64_t deadline_ns; /* of the handshake, CLOCK_MONOTONIC; 0: none */
   struct negotiated agreed;
-  char *context_name;      /* the export that agreed.contexts are for */
-  struct export *export;   /* opened, or NULL */
-  struct nbdsrv_next *top; /* its outermost handle, or NULL */
-  char *export_name;       /* under which it was opened */
+  char *context_name;            /* the export that agreed.contexts are for */
+  struct export *export;         /* opened, or NULL */
+  struct nbdsrv_next *top;       /* its outermost handle, or NULL */
+  char *export_name;             /* under which it was opened */
+  struct nbdkit_string *strings; /* that plugins interned; nbdkit-context.c */
 
   /* The connection's thread only. */
   uint8_t *in; /* received bytes [in_start, in_end) wait to be understood */

@@ -9,6 +9,7 @@
 #include "help.h"
 #include "layer.h"
 #include "loader.h"
+#include "nbdkit.h"
 #include "options.h"
 #include "tls.h"
 
@@ -90,11 +91,7 @@ static void
 dump_fields(FILE *out, const struct layer *plugin)
 {
   const struct nbdsrv_plugin *ops = plugin->ops;
-  uint32_t model = ops->thread_model;
 
-  /* threads () of a plugin of our own ABI is for after ready (). */
-  if (plugin->module->bridge && ops->threads)
-    model = ops->threads(plugin->inst);
   fprintf(out, "path=%s\n", plugin->module->path);
   fprintf(out, "name=%s\n", ops->name);
   if (ops->version)
@@ -102,7 +99,8 @@ dump_fields(FILE *out, const struct layer *plugin)
   fprintf(out, "api_version=%u\n", ops->abi);
   fprintf(out, "struct_size=%u\n", ops->size);
   fprintf(out, "max_thread_model=%s\n", dump_thread_model(ops->thread_model));
-  fprintf(out, "thread_model=%s\n", dump_thread_model(model));
+  /* threads () is for after ready (). */
+  fprintf(out, "thread_model=%s\n", dump_thread_model(ops->thread_model));
   fprintf(out, "errno_is_preserved=1\n"); /* errors are return values */
   for (const struct nbdsrv_param *p = ops->params; p && p->name; p++)
     if (p->flags & NBDSRV_MAGIC)
@@ -118,7 +116,10 @@ dump_plugin(FILE *out, const struct layer *top)
 
   while (plugin->below)
     plugin = plugin->below;
-  dump_fields(out, plugin);
+  if (plugin->module->bridge)
+    nbdkit_bridge_dump(out, plugin);
+  else
+    dump_fields(out, plugin);
   if (plugin->ops->dump)
     plugin->ops->dump();
   for (const struct layer *layer = top; layer != plugin; layer = layer->below)

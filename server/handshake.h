@@ -20,6 +20,9 @@ int handshake_recv(struct connection *conn, void *buf, uint32_t len);
 int handshake_send(struct connection *conn, const void *head, size_t head_len,
                    const void *data, size_t len, bool more);
 
+/* Whether the layers want this client, before anything is said to it. */
+int connection_admit(struct connection *conn);
+
 /* Opens the export of that name, or keeps it open if it is this one already.
  * 0 or an errno value; conn's log_call has the sentence for the client. */
 int connection_open_export(struct connection *conn, const char *name);

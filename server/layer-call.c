@@ -252,6 +252,18 @@ native_call(struct nbdsrv_next *end, const struct nbdsrv_op *op, void *buf,
                  buf, extents);
 }
 
+/* After ENOTSUP from zero (): write them, unless only fast zeroes are wanted. */
+static int
+zero_otherwise(struct nbdsrv_next *end, const struct nbdsrv_op *op, uint32_t flags,
+               bool nowait)
+{
+  if (flags & NBDSRV_FLAG_FAST_ZERO)
+    return ENOTSUP;
+  return nowait ? EAGAIN
+                : emulate(end, NBD_CMD_WRITE_ZEROES, flags, op->length, op->offset,
+                          NULL, NULL);
+}
+
 int
 layer_perform(struct layer_call *call, void *buf, struct nbdsrv_extents *extents,
               bool nowait)
@@ -279,6 +291,8 @@ layer_perform(struct layer_call *call, void *buf, struct nbdsrv_extents *extents
         emulate(end, (unsigned)__builtin_ctz(call->op.op), flags, call->op.length,
                 call->op.offset,
                 call->op.op == NBDSRV_OP_WRITE ? (void *)call->op.data : buf, extents);
+  if (error == ENOTSUP && path->native && call->op.op == NBDSRV_OP_ZERO)
+    error = zero_otherwise(end, &call->op, flags, nowait);
   if (!error && flush_after)
     error = layer_do(end, NBD_CMD_FLUSH, 0, 0, 0, NULL, NULL);
   if (!error && call->op.op == NBDSRV_OP_READ && call->entered > 0)

@@ -160,14 +160,17 @@ int
 layer_list(struct layer *layer, struct nbdsrv_exports *exports)
 {
   struct layer *before = exports->layer;
+  const struct layer *caller = log_call_current()->layer;
   int error;
 
   while (layer->below && !layer->ops->list)
     layer = layer->below;
   exports->layer = layer;
+  log_call_current()->layer = layer;
   error = layer->ops->list ? layer->ops->list(layer->inst, exports)
                            : nbdsrv_exports_add(exports, "", NULL);
   exports->layer = before;
+  log_call_current()->layer = caller;
   return error;
 }
 
@@ -177,6 +180,21 @@ nbdsrv_next_list(struct nbdsrv_exports *exports)
   struct layer *below = exports->layer ? exports->layer->below : NULL;
 
   return below ? layer_list(below, exports) : EINVAL;
+}
+
+int
+layer_admit(struct layer *top, const struct nbdsrv_client *client)
+{
+  const struct layer *caller = log_call_current()->layer;
+  int error = 0;
+
+  for (struct layer *layer = top; layer && !error; layer = layer->below) {
+    log_call_current()->layer = layer;
+    if (layer->ops->admit)
+      error = layer->ops->admit(layer->inst, client);
+  }
+  log_call_current()->layer = caller;
+  return error;
 }
 
 /* ------------------------------------------------------------------ handles */

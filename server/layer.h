@@ -63,6 +63,9 @@ int layer_start(struct layer *top);
 uint32_t layer_threads(const struct layer *top); /* the least parallel of the stack */
 int layer_list(struct layer *top, struct nbdsrv_exports *exports);
 
+/* Asks all layers, outermost first, whether they want this client. */
+int layer_admit(struct layer *top, const struct nbdsrv_client *client);
+
 /* Handles: opens the whole stack for a client.  *top is freed by layer_close. */
 int layer_open(struct layer *top, struct connection *connection,
                const struct nbdsrv_client *client, struct nbdsrv_next **handle);

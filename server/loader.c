@@ -15,8 +15,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "crash.h"
 #include "loader.h"
 #include "log.h"
+#include "nbdkit.h"
 #include "parse.h"
 
 const char *
@@ -155,6 +157,48 @@ loader_has_plugin(const char *name)
   return path != NULL;
 }
 
+/* -------------------------------------------------------------------- scripts */
+
+/* The plugin in "#!/usr/bin/nbdkit PLUGIN", malloc'ed, or NULL. */
+static char *
+script_plugin(char *line)
+{
+  static const char blank[] = " \t\r\n";
+  char *save,
+      *program = strncmp(line, "#!", 2) == 0 ? strtok_r(line + 2, blank, &save) : NULL;
+  char *word = program ? strtok_r(NULL, blank, &save) : NULL;
+  char *slash = program ? strrchr(program, '/') : NULL;
+
+  if (!slash || !word || word[0] == '-' || strtok_r(NULL, blank, &save) ||
+      (strcmp(slash, "/nbdkit") != 0 && strcmp(slash, "/nbdsrv") != 0))
+    return NULL;
+  return strdup(word);
+}
+
+int
+loader_find_script(const char *name, char **plugin, char **path)
+{
+  char line[256] = "";
+  FILE *fp;
+
+  if (!is_short_name(name))
+    return ENOENT;
+  if (asprintf(path, "%s/nbdkit-%s-plugin", NBDKIT_PLUGINDIR, name) == -1)
+    return ENOMEM;
+  fp = fopen(*path, "re");
+  if (!fp) {
+    free(*path);
+    return ENOENT;
+  }
+  *plugin = fgets(line, sizeof line, fp) ? script_plugin(line) : NULL;
+  fclose(fp);
+  if (*plugin)
+    return 0;
+  log_error("%s does not begin with a line like '#!/usr/bin/nbdkit python'", *path);
+  free(*path);
+  return EINVAL;
+}
+
 /* ------------------------------------------------------------- taking it in */
 
 typedef struct nbdsrv_plugin *(*init_function)(void);
@@ -202,22 +246,30 @@ take_own(struct module *module, init_function init)
   return check_plugin(module);
 }
 
-/* Says so where it is nbdkit's. */
+/* Says so where it is nbdkit's and of no use. */
 static bool
 refuse_foreign(const struct module *module)
 {
-  bool plugin = dlsym(module->object, "plugin_init") != NULL;
-
   if (dlsym(module->object, "filter_init"))
     log_error("%s is a filter of nbdkit: their interface changes with every release, "
               "only this server's own filters can be loaded",
               module->path);
-  else if (plugin)
-    log_error("%s is a plugin of nbdkit%s", module->path,
-              module->filter ? ", not a filter" : ": this server cannot load those");
+  else if (module->filter && dlsym(module->object, "plugin_init"))
+    log_error("%s is a plugin of nbdkit, not a filter", module->path);
   else
     return false;
   return true;
+}
+
+static int
+take_foreign(struct module *module, void *plugin_init)
+{
+  int error;
+
+  /* Interpreters' own modules count on finding the interpreter's symbols. */
+  dlopen(module->path, RTLD_NOW | RTLD_GLOBAL | RTLD_NOLOAD);
+  error = nbdkit_bridge_load(module, plugin_init);
+  return error ? error : check_plugin(module);
 }
 
 static int
@@ -225,6 +277,7 @@ take_in(struct module *module)
 {
   init_function plugin = (init_function)dlsym(module->object, "nbdsrv_plugin_init");
   init_function filter = (init_function)dlsym(module->object, "nbdsrv_filter_init");
+  void *nbdkit = dlsym(module->object, "plugin_init");
 
   if (module->filter ? filter != NULL : plugin != NULL)
     return take_own(module, module->filter ? filter : plugin);
@@ -235,6 +288,8 @@ take_in(struct module *module)
   }
   if (refuse_foreign(module))
     return EINVAL;
+  if (nbdkit)
+    return take_foreign(module, nbdkit);
   log_error("%s is a shared object but no %s for nbdsrv", module->path,
             module->filter ? "filter" : "plugin");
   return EINVAL;
@@ -284,10 +339,13 @@ loader_load(const char *name, bool filter, struct module **result)
     unknown(name, filter);
     error = ENOENT;
   }
-  if (!error)
+  if (!error) {
+    crash_guard(module->path);
     error = open_object(module);
-  if (!error)
-    error = take_in(module);
+    if (!error)
+      error = take_in(module);
+    crash_unguard();
+  }
   if (error) {
     loader_unload(module);
     return error;
@@ -302,7 +360,9 @@ void
 loader_unload(struct module *module)
 {
   /* valgrind and the sanitizers want the symbols for their reports at exit. */
-  if (module->object && !getenv("NBDSRV_KEEP_LOADED"))
+  if (module->bridge)
+    nbdkit_bridge_unload(module);
+  else if (module->object && !getenv("NBDSRV_KEEP_LOADED"))
     dlclose(module->object);
   free(module->name);
   free(module->path);

@@ -27,6 +27,10 @@ struct module {
 int loader_load(const char *name, bool filter, struct module **module);
 /* That a plugin is installed under this short name. */
 bool loader_has_plugin(const char *name);
+/* A script that nbdkit installs as a plugin of this short name: its path, and the
+ * plugin that its first line names to run it; both malloc'ed.  0; ENOENT: none; or an
+ * errno value after one line. */
+int loader_find_script(const char *name, char **plugin, char **path);
 void loader_unload(struct module *module);
 
 /* Where plugins and filters are looked for: the environment variables

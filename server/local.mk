@@ -10,6 +10,7 @@ server_sources = \
 	server/parse.c server/parse.h \
 	server/log.c server/log.h \
 	server/loader.c server/loader.h \
+	server/crash.c server/crash.h \
 	server/daemon.c server/daemon.h \
 	server/run.c server/run.h \
 	server/server.c server/server.h \
@@ -35,6 +36,12 @@ server_sources = \
 	server/reply.c server/reply.h \
 	server/send.c \
 	server/utf8.c server/utf8.h \
+	server/nbdkit.c server/nbdkit.h server/nbdkit-abi.h \
+	server/nbdkit-dump.c \
+	server/nbdkit-handle.c \
+	server/nbdkit-data.c \
+	server/nbdkit-functions.c server/nbdkit-public.h \
+	server/nbdkit-context.c \
 	server/protocol.h server/wire.h server/clock.h
 
 server_nbdsrv_SOURCES = server/main.c $(server_sources)

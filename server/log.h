@@ -50,6 +50,7 @@ void log_layer_debug(const struct connection *, const struct layer *, const char
 struct log_call {
   struct connection *connection;
   const struct layer *layer;
+  struct bridge_handle *bridge; /* nbdkit-*.c: the handle that is being opened */
   char text[LOG_TEXT_MAX];
 };
 

@@ -80,12 +80,14 @@ connection_list_exports(struct connection *conn, struct nbdsrv_exports *exports)
   return error;
 }
 
-static int
-open_stack(struct connection *conn, struct export *export, const char *name)
+/* The client as layers see it. */
+static struct nbdsrv_client
+client_of(const struct connection *conn, const char *name)
 {
   struct tls_session *tls = conn->transport.tls;
-  struct nbdsrv_client client = {
-      .size = sizeof client,
+
+  return (struct nbdsrv_client){
+      .size = sizeof(struct nbdsrv_client),
       .connection = conn->id,
       .export_name = name,
       .readonly = conn->server->options->readonly,
@@ -99,6 +101,28 @@ open_stack(struct connection *conn, struct export *export, const char *name)
       .tls_dn = tls ? tls_peer_dn(tls) : NULL,
       .tls_issuer = tls ? tls_peer_issuer(tls) : NULL,
   };
+}
+
+int
+connection_admit(struct connection *conn)
+{
+  struct nbdsrv_client client = client_of(conn, "");
+  int error = 0;
+
+  for (struct export *e = conn->server->exports; e && !error; e = e->next) {
+    enter_call(e);
+    error = layer_admit(e->top, &client);
+    leave_call(e);
+  }
+  if (error)
+    log_connection_debug(conn, "turned away: %s", strerror(error));
+  return error;
+}
+
+static int
+open_stack(struct connection *conn, struct export *export, const char *name)
+{
+  struct nbdsrv_client client = client_of(conn, name);
   int error;
 
   enter_call(export);
@@ -192,7 +216,8 @@ handshake_transmission_flags(const struct connection *conn)
   }
   if (can & NBDSRV_CAN_FLUSH)
     flags |= NBD_FLAG_SEND_FLUSH;
-  if (can & (NBDSRV_CAN_FUA | NBDSRV_CAN_FLUSH))
+  if ((can & NBDSRV_CAN_FUA) ||
+      (can & (NBDSRV_CAN_FLUSH | NBDSRV_NO_FUA)) == NBDSRV_CAN_FLUSH)
     flags |= NBD_FLAG_SEND_FUA;
   if (can & NBDSRV_IS_ROTATIONAL)
     flags |= NBD_FLAG_ROTATIONAL;

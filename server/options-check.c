@@ -131,6 +131,21 @@ options_add_word(char ***list, size_t *count, const char *word)
   return 0;
 }
 
+/* A script stands for the plugin that runs it, and is its first parameter. */
+static int
+take_script(struct options *o, const char *word)
+{
+  char *path;
+  int error = loader_find_script(word, &o->script_plugin, &path);
+
+  if (error)
+    return error;
+  o->plugin = o->script_plugin;
+  error = options_add_word(&o->params, &o->param_count, path);
+  free(path);
+  return error;
+}
+
 /* nbdsrv disk.img: a file that is no plugin is what the file plugin serves.  The
  * name of a plugin is one, whatever lies in the current directory. */
 static int
@@ -147,6 +162,9 @@ take_plugin(struct options *o, const char *word)
     log_error("%s: parameters stand after the name of the plugin", word);
     return EINVAL;
   }
+  error = take_script(o, word);
+  if (error != ENOENT)
+    return error;
   if (is_file_name(word) && stat(word, &st) == -1) {
     log_error("%s: %s: it is neither a plugin nor a disk image", word, strerror(errno));
     return ENOENT;

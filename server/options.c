@@ -342,6 +342,7 @@ options_free(struct options *o)
     free(o->debug_flags[i].layer);
     free(o->debug_flags[i].flag);
   }
+  free(o->script_plugin);
   free(o->unixsocket);
   free(o->pidfile);
   free(o->filters);

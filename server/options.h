@@ -33,8 +33,9 @@ struct options {
 
   char **filters; /* names or paths, outermost first */
   size_t filter_count;
-  const char *plugin; /* name or path, NULL: none given */
-  char **params;      /* what follows it: key=value or bare words */
+  const char *plugin;  /* name or path, NULL: none given */
+  char *script_plugin; /* where it is not a word of the command line */
+  char **params;       /* what follows it: key=value or bare words */
   size_t param_count;
 
   bool foreground; /* -f */

@@ -111,9 +111,9 @@ nbdsrv_parse_duration(const char *what, const char *text, uint64_t *ns)
   static const struct {
     const char *suffix;
     long double factor;
-  } units[] = {{"", 1e9L},   {"s", 1e9L},         {"ms", 1e6L},
-               {"us", 1e3L}, {"\xc2\xb5s", 1e3L}, {"ns", 1},
-               {"m", 60e9L}, {"h", 3600e9L},      {"d", 86400e9L}};
+  } units[] = {{"", 1e9L},          {"s", 1e9L},         {"ms", 1e6L}, {"us", 1e3L},
+               {"\xc2\xb5s", 1e3L}, {"\xce\xbcs", 1e3L}, {"ns", 1},    {"m", 60e9L},
+               {"h", 3600e9L},      {"d", 86400e9L}};
   long double v;
   char *end;
 
@@ -132,8 +132,8 @@ nbdsrv_parse_duration(const char *what, const char *text, uint64_t *ns)
   return refuse(what, text, "is not a time: try 1, 1.5s, 10ms, 5us");
 }
 
-NBDSRV_PUBLIC int
-nbdsrv_parse_fraction(const char *what, const char *text, double *value)
+int
+parse_ratio(const char *what, const char *text, double *value)
 {
   static const char why[] = "is not a probability: try 0.1, 10%, 1:1000";
   double v, of;
@@ -152,7 +152,21 @@ nbdsrv_parse_fraction(const char *what, const char *text, double *value)
     v /= of;
   } else if (*end != '\0')
     return refuse(what, text, why);
-  if (!(v >= 0 && v <= 1))
+  if (!isfinite(v))
+    return refuse(what, text, why);
+  *value = v;
+  return 0;
+}
+
+NBDSRV_PUBLIC int
+nbdsrv_parse_fraction(const char *what, const char *text, double *value)
+{
+  double v;
+  int error = parse_ratio(what, text, &v);
+
+  if (error)
+    return error;
+  if (v > 1)
     return refuse(what, text, "is not within 0 and 1");
   *value = v;
   return 0;

@@ -15,6 +15,9 @@ const char *parse_nearest(const char *word, const char *const *candidates, size_
 /* The index of word in "a|b|c", or EINVAL. */
 int parse_enum(const char *what, const char *text, const char *choices, int *value);
 
+/* A number from 0 on: 0.1, 10%, 1:10 or 1/10. */
+int parse_ratio(const char *what, const char *text, double *value);
+
 /* Absolute form of path without following links; malloc'ed, NULL: ENOMEM. */
 char *parse_absolute_path(const char *path);
 
