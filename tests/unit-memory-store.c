@@ -210,9 +210,9 @@ START_TEST(test_huge_pages_come_and_go)
     for (uint64_t i = 0; i < n; i += 1 + round % 2)
       ck_assert_int_eq(store_write(s, data, CHUNK, i * CHUNK), 0);
     for (uint64_t i = 0; i < n; i += 2) {
-      ck_assert(atomic_load(&tree_find(&s->tree, i * CHUNK, NULL)->huge));
+      ck_assert(tree_find(&s->tree, i * CHUNK, NULL)->huge);
       store_trim(s, CHUNK - 3 * PAGE, i * CHUNK);
-      ck_assert(!atomic_load(&tree_find(&s->tree, i * CHUNK, NULL)->huge));
+      ck_assert(!tree_find(&s->tree, i * CHUNK, NULL)->huge);
       ck_assert_uint_eq(allocated(s, CHUNK, i * CHUNK), 3 * PAGE);
       store_read(s, data, CHUNK, i * CHUNK);
       ck_assert_uint_eq(data[CHUNK - 3 * PAGE - 1], 0);

@@ -3,15 +3,10 @@
  * Gets requests for a chunk's worth of it from store.c; hands out pieces of large
  * anonymous mappings and decides which of them may have a huge page.
  */
-#define _GNU_SOURCE
 #include <stdlib.h>
 #include <sys/mman.h>
 
 #include "arena.h"
-
-#ifndef MADV_COLLAPSE
-#define MADV_COLLAPSE 25
-#endif
 
 /* As much is reserved at once, less where that much is refused. */
 #define ARENA_CHUNKS 128u
@@ -108,13 +103,14 @@ is_huge(const struct arena *arena, unsigned i)
   return i < arena->chunks && (arena->huge[i / 64] >> (i % 64) & 1);
 }
 
-/* Changes what a chunk is noted as.  False: there would be too many splits. */
+/* Changes what a chunk is noted as.  False: it is that already, or there would be too
+ * many splits. */
 static bool
 note(struct arenas *arenas, const uint8_t *chunk, bool huge)
 {
   struct arena *arena;
   unsigned i, splits;
-  bool allowed;
+  bool change;
 
   pthread_mutex_lock(&arenas->lock);
   arena = arenas->list;
@@ -123,32 +119,25 @@ note(struct arenas *arenas, const uint8_t *chunk, bool huge)
   i = (unsigned)((size_t)(chunk - arena->base) / CHUNK);
   splits = arenas->splits + 2 - 2 * (is_huge(arena, i - 1) != is_huge(arena, i)) -
            2 * (is_huge(arena, i + 1) != is_huge(arena, i));
-  allowed = splits <= MOST_SPLITS || !huge;
-  if (allowed) {
+  change = is_huge(arena, i) != huge && (splits <= MOST_SPLITS || !huge);
+  if (change) {
     arena->huge[i / 64] ^= (uint64_t)1 << (i % 64);
     arenas->splits = splits;
   }
   pthread_mutex_unlock(&arenas->lock);
-  return allowed;
-}
-
-bool
-arenas_make_huge(struct arenas *arenas, uint8_t *chunk, bool filled)
-{
-  if (!note(arenas, chunk, true))
-    return false;
-  if (madvise(chunk, CHUNK, MADV_HUGEPAGE) == -1) { /* a kernel without them */
-    note(arenas, chunk, false);
-    return false;
-  }
-  if (filled) /* if that fails, the kernel will do it in its own time */
-    madvise(chunk, CHUNK, MADV_COLLAPSE);
-  return true;
+  return change;
 }
 
 void
-arenas_make_small(struct arenas *arenas, uint8_t *chunk)
+arenas_allow_huge(struct arenas *arenas, uint8_t *chunk)
 {
-  madvise(chunk, CHUNK, MADV_NOHUGEPAGE);
-  note(arenas, chunk, false);
+  if (note(arenas, chunk, true))
+    madvise(chunk, CHUNK, MADV_HUGEPAGE);
+}
+
+void
+arenas_forbid_huge(struct arenas *arenas, uint8_t *chunk)
+{
+  if (note(arenas, chunk, false))
+    madvise(chunk, CHUNK, MADV_NOHUGEPAGE);
 }

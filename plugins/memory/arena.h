@@ -2,8 +2,7 @@
 /* Address space for the chunks of a sparse array, in few large mappings.
  *
  * What is taken is never given back, only emptied, so that a pointer into it stays
- * good.  Pages start out small; a chunk that has become dense is made of one huge page,
- * which costs the processor less to find.
+ * good.  A chunk has small pages, or a huge one where it is going to be dense.
  */
 #ifndef NBDSRV_MEMORY_ARENA_H
 #define NBDSRV_MEMORY_ARENA_H
@@ -31,9 +30,10 @@ void arenas_destroy(struct arenas *arenas); /* unmaps everything */
 /* CHUNK bytes of zeroes, aligned to CHUNK; NULL: ENOMEM. */
 uint8_t *arenas_take(struct arenas *arenas);
 
-/* Lets a chunk use a huge page, or forbids it again.  filled: it has small pages in it
- * that are to be joined now. False: the kernel or our limits say no. */
-bool arenas_make_huge(struct arenas *arenas, uint8_t *chunk, bool filled);
-void arenas_make_small(struct arenas *arenas, uint8_t *chunk);
+/* Lets an empty chunk use a huge page, or forbids it again.  (Joining small pages that
+ * are there makes everybody wait for longer than it ever saves.)  Advice: the kernel or
+ * our limits may say no. */
+void arenas_allow_huge(struct arenas *arenas, uint8_t *chunk);
+void arenas_forbid_huge(struct arenas *arenas, uint8_t *chunk);
 
 #endif

@@ -16,11 +16,11 @@
 
 /* Lives as long as the array. */
 struct chunk {
-  pthread_mutex_t lock;             /* writers, trim and zero; not readers */
+  pthread_mutex_t lock;             /* for whoever changes the map */
   uint8_t *data;                    /* CHUNK bytes, for good */
   _Atomic uint64_t map[PAGES / 64]; /* allocated pages; written under lock */
   unsigned used;                    /* how many these are; guarded by lock */
-  atomic_bool huge;                 /* may have a huge page; written under lock */
+  bool huge;                        /* may have a huge page; guarded by lock */
 };
 
 static inline bool
@@ -47,6 +47,15 @@ chunk_run(const struct chunk *c, unsigned first, unsigned end, bool *allocated)
     word = atomic_load_explicit(&c->map[page / 64], memory_order_acquire);
   }
   return (page < end ? page : end) - first;
+}
+
+/* Whether pages [first, end) are all allocated, or all not. */
+static inline bool
+chunk_all(const struct chunk *c, unsigned first, unsigned end, bool allocated)
+{
+  bool kind;
+
+  return chunk_run(c, first, end, &kind) == end - first && kind == allocated;
 }
 
 /* What of [off, off + len) lies in the chunk of off. */

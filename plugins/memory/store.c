@@ -2,7 +2,6 @@
 /* The sparse array of the memory plugin: reading, writing, giving memory back.
  * Gets ranges from memory.c; cuts them at chunks and pages.
  */
-#define _GNU_SOURCE
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -15,14 +14,10 @@
  * system call each. */
 #define GROUP 16u
 
-/* Allocated pages from which on a chunk may have a huge page, and below which no
- * more: a sparse disk must not take many times its data. */
+/* Pages of a chunk from which on it may have a huge page, and below which no more: a
+ * sparse disk must not take many times its data. */
 #define DENSE (PAGES / 2)
 #define THIN  (PAGES / 8)
-
-/* Giving back part of a huge page breaks it up; below that many pages clearing them is
- * cheaper. */
-#define MUCH 64u
 
 struct store *
 store_new(void)
@@ -44,8 +39,8 @@ store_free(struct store *s)
   free(s);
 }
 
-/* With the chunk's lock: marks pages [first, end).  How many changed. */
-static unsigned
+/* With the chunk's lock: marks pages [first, end). */
+static void
 mark(struct chunk *c, unsigned first, unsigned end, bool allocated)
 {
   unsigned changed = 0;
@@ -63,7 +58,6 @@ mark(struct chunk *c, unsigned first, unsigned end, bool allocated)
     first += n;
   }
   c->used = allocated ? c->used + changed : c->used - changed;
-  return changed;
 }
 
 /* ------------------------------------------------------------ reading, writing */
@@ -87,33 +81,60 @@ store_read(struct store *s, void *buf, uint64_t len, uint64_t off)
   }
 }
 
+/* With the chunk's lock, before n pages at off of an empty chunk are written: whether
+ * the rest of it is likely to follow. */
 static bool
-is_huge(const struct chunk *c)
-{
-  return atomic_load_explicit(&c->huge, memory_order_relaxed);
-}
-
-/* Data that arrives in order: the chunk before is full, this one begins. */
-static bool
-continues(const struct store *s, const struct chunk *c, uint64_t off)
+will_be_dense(const struct store *s, unsigned n, uint64_t off)
 {
   const struct chunk *before;
 
-  if (c->used > 0 || (off & (CHUNK - 1)) != 0 || off == 0)
+  if (n >= DENSE)
+    return true;
+  if ((off & (CHUNK - 1)) != 0 || off == 0)
     return false;
-  before = tree_find(&s->tree, off - 1, NULL);
-  return before && is_huge(before) && chunk_has(before, PAGES - 1);
+  before = tree_find(&s->tree, off - 1, NULL); /* data that arrives in order */
+  return before && chunk_all(before, 0, PAGES, true);
 }
 
-/* With the chunk's lock, before n pages at off are written.  The first pages of a
- * chunk cost a fault each; one huge page costs one, and less to find ever after. */
+/* With the chunk's lock.  The first pages of a chunk cost a fault each; one huge page
+ * costs one, and is found faster ever after. */
 static void
 consider_huge(struct store *s, struct chunk *c, unsigned n, uint64_t off)
 {
-  if (is_huge(c) || (c->used + n < DENSE && !continues(s, c, off)))
+  if (c->used > 0 || c->huge || !will_be_dense(s, n, off))
     return;
-  if (arenas_make_huge(&s->tree.arenas, c->data, c->used > 0))
-    atomic_store_explicit(&c->huge, true, memory_order_relaxed);
+  arenas_allow_huge(&s->tree.arenas, c->data);
+  c->huge = true;
+}
+
+/* Pages that are allocated need no lock, which writers on other processors would have
+ * to fetch from each other: only a trim of these very bytes frees them.  Should a
+ * client have one under way at the same time, so that nobody can say which comes last,
+ * the second look sees to it that what was written is not left in a page that is free.
+ */
+static bool
+overwrite(struct chunk *c, const uint8_t *p, uint64_t n, uint64_t at)
+{
+  unsigned first = (unsigned)(at / PAGE), end = (unsigned)((at + n + PAGE - 1) / PAGE);
+
+  if (!chunk_all(c, first, end, true))
+    return false;
+  bytes_copy(c->data + at, p, n);
+  atomic_signal_fence(memory_order_seq_cst); /* the compiler keeps this order */
+  return chunk_all(c, first, end, true);
+}
+
+static void
+write_new(struct store *s, struct chunk *c, const uint8_t *p, uint64_t n, uint64_t off)
+{
+  uint64_t at = off & (CHUNK - 1);
+  unsigned first = (unsigned)(at / PAGE), end = (unsigned)((at + n + PAGE - 1) / PAGE);
+
+  pthread_mutex_lock(&c->lock);
+  consider_huge(s, c, end - first, off);
+  bytes_copy(c->data + at, p, n);
+  mark(c, first, end, true);
+  pthread_mutex_unlock(&c->lock);
 }
 
 int
@@ -122,18 +143,13 @@ store_write(struct store *s, const void *buf, uint64_t len, uint64_t off)
   const uint8_t *p = buf;
 
   while (len > 0) {
-    uint64_t n = chunk_part(len, off), at = off & (CHUNK - 1);
-    unsigned first = (unsigned)(at / PAGE),
-             end = (unsigned)((at + n + PAGE - 1) / PAGE);
+    uint64_t n = chunk_part(len, off);
     struct chunk *c = tree_make(&s->tree, off);
 
     if (!c)
       return ENOMEM;
-    pthread_mutex_lock(&c->lock);
-    consider_huge(s, c, end - first, off);
-    bytes_copy(c->data + at, p, n);
-    mark(c, first, end, true);
-    pthread_mutex_unlock(&c->lock);
+    if (!overwrite(c, p, n, off & (CHUNK - 1)))
+      write_new(s, c, p, n, off);
     p += n;
     off += n;
     len -= n;
@@ -162,22 +178,35 @@ clear_part(struct chunk *c, uint64_t at, uint64_t len)
 static void
 clear_pages(struct chunk *c, unsigned first, unsigned end)
 {
-  unsigned much = is_huge(c) ? MUCH : GROUP;
   bool allocated;
 
   for (unsigned page = first, n; page < end; page += n) {
     n = chunk_run(c, page, end, &allocated);
-    if (allocated && n >= much)
+    if (allocated && n >= GROUP)
       give_back(c, page, page + n);
     else if (allocated)
       bytes_clear(c->data + page * PAGE, n * PAGE);
   }
 }
 
-/* With the chunk's lock: the same, and they are free afterwards.  Groups that hold
- * nothing any more are given back, neighbours among them by one call. */
+/* With the chunk's lock: clears those pages of a group that have a bit. */
 static void
-free_small(struct chunk *c, unsigned first, unsigned end)
+clear_bits(struct chunk *c, unsigned group, unsigned bits)
+{
+  while (bits) {
+    unsigned first = (unsigned)__builtin_ctz(bits);
+    unsigned n = (unsigned)__builtin_ctz(~(bits >> first));
+
+    bytes_clear(c->data + (group + first) * PAGE, n * PAGE);
+    bits &= ~(((1u << n) - 1) << first);
+  }
+}
+
+/* With the chunk's lock: frees pages [first, end).  They are marked before they are
+ * cleared: see overwrite ().  Groups that hold nothing any more are given back,
+ * neighbours among them by one call. */
+static void
+free_pages(struct store *s, struct chunk *c, unsigned first, unsigned end)
 {
   unsigned empty = first, empty_end = first, next;
 
@@ -191,41 +220,21 @@ free_small(struct chunk *c, unsigned first, unsigned end)
            ((1u << GROUP) - 1);
     if (!(held & asked))
       continue;
-    if (held & ~asked)
-      clear_pages(c, page, next);
-    else {
-      if (empty_end != group) {
-        give_back(c, empty, empty_end);
-        empty = group;
-      }
-      empty_end = group + GROUP;
+    mark(c, page, next, false);
+    if (held & ~asked) {
+      clear_bits(c, group, held & asked);
+      continue;
     }
+    if (empty_end != group) {
+      give_back(c, empty, empty_end);
+      empty = group;
+    }
+    empty_end = group + GROUP;
   }
   give_back(c, empty, empty_end);
-  mark(c, first, end, false);
-}
-
-/* With the chunk's lock: the same for a chunk that may have a huge page, which is kept
- * whole until most of it is free. */
-static void
-free_huge(struct store *s, struct chunk *c, unsigned first, unsigned end)
-{
-  bool allocated;
-
-  if (mark(c, first, end, false) == 0)
-    return;
-  if (c->used >= THIN && end - first >= MUCH)
-    give_back(c, first, end);
-  else if (c->used >= THIN)
-    bytes_clear(c->data + first * PAGE, (end - first) * PAGE);
-  else {
-    arenas_make_small(&s->tree.arenas, c->data);
-    atomic_store_explicit(&c->huge, false, memory_order_relaxed);
-    for (unsigned page = 0, n; page < PAGES; page += n) {
-      n = chunk_run(c, page, PAGES, &allocated);
-      if (!allocated)
-        give_back(c, page, page + n);
-    }
+  if (c->huge && c->used < THIN) {
+    arenas_forbid_huge(&s->tree.arenas, c->data);
+    c->huge = false;
   }
 }
 
@@ -237,6 +246,9 @@ clear_chunk(struct store *s, struct chunk *c, uint64_t at, uint64_t len, bool ke
   uint64_t whole = (at + PAGE - 1) & ~(PAGE - 1), whole_end = end & ~(PAGE - 1);
   unsigned first = (unsigned)(whole / PAGE), last = (unsigned)(whole_end / PAGE);
 
+  if (!keep &&
+      chunk_all(c, (unsigned)(at / PAGE), (unsigned)((end + PAGE - 1) / PAGE), false))
+    return;
   pthread_mutex_lock(&c->lock);
   if (whole > whole_end) /* inside one page */
     clear_part(c, at, len);
@@ -247,10 +259,8 @@ clear_chunk(struct store *s, struct chunk *c, uint64_t at, uint64_t len, bool ke
       clear_part(c, whole_end, end - whole_end);
     if (keep)
       clear_pages(c, first, last);
-    else if (is_huge(c))
-      free_huge(s, c, first, last);
     else
-      free_small(c, first, last);
+      free_pages(s, c, first, last);
   }
   if (keep)
     mark(c, (unsigned)(at / PAGE), (unsigned)((end + PAGE - 1) / PAGE), true);
