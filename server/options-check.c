@@ -30,6 +30,8 @@ check_port(const struct options *o)
 {
   uint64_t port;
 
+  if (o->port && !o->port[0])
+    return refuse("--port: a port is missing");
   if (!o->port || o->port[0] < '0' || o->port[0] > '9') /* or a name of a service */
     return 0;
   return nbdsrv_parse_uint64("--port", o->port, o->vsock ? UINT32_MAX : 65535, &port);

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +28,12 @@ refuse(const char *what, const char *text, const char *why)
 
 /* ----------------------------------------------------------------- numbers */
 
+static bool
+is_digit(char c)
+{
+  return c >= '0' && c <= '9';
+}
+
 NBDSRV_PUBLIC int
 nbdsrv_parse_uint64(const char *what, const char *text, uint64_t max, uint64_t *value)
 {
@@ -35,7 +42,7 @@ nbdsrv_parse_uint64(const char *what, const char *text, uint64_t max, uint64_t *
 
   errno = 0;
   v = strtoull(text, &end, 0);
-  if (end == text || *end != '\0' || strchr(text, '-'))
+  if (!is_digit(text[0]) || *end != '\0')
     return refuse(what, text, "is not a whole number from 0 on");
   if (errno == ERANGE || v > max) {
     nbdsrv_error("%s: %s is more than %llu", what, text, (unsigned long long)max);
@@ -54,7 +61,7 @@ nbdsrv_parse_int64(const char *what, const char *text, int64_t min, int64_t max,
 
   errno = 0;
   v = strtoll(text, &end, 0);
-  if (end == text || *end != '\0')
+  if (!is_digit(text[text[0] == '-' || text[0] == '+']) || *end != '\0')
     return refuse(what, text, "is not a whole number");
   if (errno == ERANGE || v < min || v > max) {
     nbdsrv_error("%s: %s is not within %lld and %lld", what, text, (long long)min,
@@ -86,11 +93,12 @@ nbdsrv_parse_size(const char *what, const char *text, uint64_t *size)
   long double v;
   char *end;
 
-  /* strtold takes signs, hexadecimals, "inf" and "nan": none of them is a size. */
-  if (text[0] < '0' || text[0] > '9' || text[1] == 'x' || text[1] == 'X')
-    return refuse(what, text, why);
   errno = 0;
   v = strtold(text, &end);
+  /* It takes signs, exponents, hexadecimals, "inf" and "nan": none of them is a size.
+   */
+  if (!is_digit(text[0]) || strspn(text, "0123456789.") < (size_t)(end - text))
+    return refuse(what, text, why);
   if (*end != '\0') {
     factor = size_factor(*end);
     if (factor == 0 || end[1] != '\0')
@@ -117,7 +125,7 @@ nbdsrv_parse_duration(const char *what, const char *text, uint64_t *ns)
   long double v;
   char *end;
 
-  if ((text[0] < '0' || text[0] > '9') && text[0] != '.')
+  if (!is_digit(text[0]) && text[0] != '.')
     return refuse(what, text, "is not a time: try 1, 1.5s, 10ms, 5us");
   v = strtold(text, &end);
   for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
@@ -139,7 +147,7 @@ parse_ratio(const char *what, const char *text, double *value)
   double v, of;
   char *end;
 
-  if ((text[0] < '0' || text[0] > '9') && text[0] != '.')
+  if (!is_digit(text[0]) && text[0] != '.')
     return refuse(what, text, why);
   v = strtod(text, &end);
   if (strcmp(end, "%") == 0)

@@ -45,9 +45,10 @@ host_of(const struct options *o)
 {
   if (o->vsock)
     return "1"; /* VMADDR_CID_LOCAL */
-  if (!o->ipaddr || !o->ipaddr[0] || strcmp(o->ipaddr, "0.0.0.0") == 0 ||
-      strcmp(o->ipaddr, "::") == 0)
+  if (!o->ipaddr || !o->ipaddr[0] || strcmp(o->ipaddr, "0.0.0.0") == 0)
     return "localhost";
+  if (strcmp(o->ipaddr, "::") == 0)
+    return "::1";
   return o->ipaddr;
 }
 

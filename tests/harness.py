@@ -65,6 +65,15 @@ def wait_for(what, condition, seconds=10):
         time.sleep(0.005)
 
 
+def is_gone(pid):
+    """That a process has ended, whether or not its parent has noticed."""
+    try:
+        with open('/proc/%d/stat' % pid) as f:
+            return f.read().rpartition(')')[2].split()[0] in 'ZX'
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
 def run(args, check=True, seconds=60, **kw):
     """Runs a command; stdout and stderr are captured as text."""
     r = subprocess.run(args, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,

@@ -42,6 +42,10 @@ python_tests = \
 	tests/extended-headers.py \
 	tests/bench.py \
 	tests/cli.py \
+	tests/cli-daemon.py \
+	tests/cli-listen.py \
+	tests/cli-nbdkit.py \
+	tests/cli-run.py \
 	tests/completion.py \
 	tests/install.py \
 	tests/clients.py \
@@ -89,6 +93,8 @@ unit_tests = \
 	tests/unit-extents \
 	tests/unit-option-data \
 	tests/unit-memory-store \
+	tests/unit-params \
+	tests/unit-parse \
 	tests/unit-partition-table \
 	tests/unit-rate-bucket \
 	tests/unit-statemap
@@ -117,6 +123,17 @@ tests_unit_partition_table_SOURCES = tests/unit-partition-table.c tests/unit.c \
 tests_unit_partition_table_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 tests_unit_partition_table_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_partition_table_LDADD = $(CHECK_LIBS)
+
+tests_unit_params_SOURCES = tests/unit-params.c tests/unit.c tests/unit.h \
+	server/params.c server/parse.c
+tests_unit_params_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
+tests_unit_params_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_params_LDADD = $(CHECK_LIBS)
+
+tests_unit_parse_SOURCES = tests/unit-parse.c tests/unit.c tests/unit.h server/parse.c
+tests_unit_parse_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
+tests_unit_parse_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_parse_LDADD = $(CHECK_LIBS)
 
 tests_unit_rate_bucket_SOURCES = tests/unit-rate-bucket.c tests/unit.c tests/unit.h \
 	filters/rate/bucket.c

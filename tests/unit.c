@@ -14,7 +14,8 @@
 
 char unit_error[512];
 
-void
+/* Weak: a test may have its own. */
+__attribute__((__weak__)) void
 nbdsrv_error(const char *fmt, ...)
 {
   va_list args;

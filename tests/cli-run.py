@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""--run: the command, its variables, its end and the server's."""
+import os
+import signal
+import subprocess
+
+from harness import NBDSRV, TempDir, is_gone, main, nbdsrv, refused, wait_for
+
+
+def variables(*args):
+    names = 'uri nbd unixsocket port exportname tls tls_certificates tls_psk'.split()
+    script = ''.join('echo "%s=${%s-unset}"\n' % (n, n) for n in names)
+    out = nbdsrv(*args, 'memory', '1M', '--run', script, env=dict(os.environ, tls='from outside')).stdout
+    return dict(line.split('=', 1) for line in out.splitlines())
+
+
+def test_variables_on_a_private_socket():
+    v = variables()
+    assert v['uri'] == v['nbd'] == 'nbd+unix://?socket=' + v['unixsocket']
+    assert v['port'] == v['exportname'] == v['tls_certificates'] == v['tls_psk'] == ''
+    assert v['tls'] == 'unset'
+
+
+def test_variables_on_tcp():
+    v = variables('-i', 'localhost', '-p', '0', '-e', 'disk one')
+    assert v['uri'] == v['nbd'] == 'nbd://localhost:%s/disk%%20one' % v['port']
+    assert v['unixsocket'] == '' and v['exportname'] == 'disk one'
+
+
+def test_only_the_command_writes_to_stdout():
+    assert nbdsrv('-v', 'memory', '1M', '--run', 'echo one; exit 0').stdout == 'one\n'
+
+
+def test_several_commands_and_quotes():
+    out = nbdsrv('memory', '1M', '--run', """
+        nbdinfo --size "$uri"
+        if nbdinfo --is read-only "$uri"; then echo 'read-only'; else echo "it's writable"; fi""").stdout
+    assert out == "1048576\nit's writable\n"
+
+
+def test_status_of_a_killed_command():
+    r = nbdsrv('memory', '1M', '--run', 'kill -9 $$', check=False)
+    assert r.returncode == 128 + 9 and 'signal 9' in r.stderr
+    assert nbdsrv('memory', '1M', '--run', 'no-such-command-here', check=False).returncode == 127
+
+
+def test_with_exit_with_parent():
+    assert nbdsrv('--exit-with-parent', 'memory', '1M', '--run', 'exit 7', check=False).returncode == 7
+
+
+def test_command_does_not_start_for_a_bad_parameter():
+    with TempDir() as d:
+        refused('memory', '1X', '--run', 'touch %s/ran' % d)
+        refused('file', d + '/nothing', '--run', 'touch %s/ran' % d)
+        assert os.listdir(d) == []
+
+
+def end_server(script, number):
+    """Ends the server while the command runs; the server's status."""
+    with TempDir() as d:
+        p = subprocess.Popen([NBDSRV, '-P', d + '/pid', 'memory', '1M', '--run', script % d],
+                             stderr=subprocess.DEVNULL)
+        wait_for('the command', lambda: os.path.exists(d + '/command'))
+        os.kill(int(open(d + '/pid').read()), number)
+        status = p.wait(30)
+        command = int(open(d + '/command').read())
+        wait_for('the end of the command', lambda: is_gone(command))
+        assert not os.path.exists(d + '/pid')
+        return status
+
+
+WAIT = '''
+echo $$ >%s/command.tmp; mv %s/command.tmp %s/command
+exec sleep 1000'''
+
+
+def test_command_ends_with_the_server():
+    script = 'd=%s;' + WAIT.replace('%s', '$d')
+    assert end_server(script, signal.SIGTERM) == 128 + signal.SIGTERM
+
+
+def test_command_that_will_not_end():
+    script = 'd=%s; trap "" TERM;' + WAIT.replace('%s', '$d')
+    assert end_server(script, signal.SIGTERM) == 128 + signal.SIGKILL
+
+
+main(globals())
