@@ -28,8 +28,8 @@ def frozen(name, d, **kw):
     return build(source_file('tests/abi/%s.c' % name), name + '.so', d, include=FROZEN, **kw)
 
 
-def small(d, members='', abi='NBDSRV_ABI', size='sizeof (struct nbdsrv_plugin)'):
-    return build(SMALL % (members, abi, size), 'small.so', d, include=FROZEN)
+def small(d, members='', abi='NBDSRV_ABI', size='sizeof (struct nbdsrv_plugin)', include=FROZEN):
+    return build(SMALL % (members, abi, size), 'small.so', d, include=include)
 
 
 def listed(s):
@@ -122,6 +122,12 @@ def test_lending():
         assert h.pread(512, 8192) == data[:512]
 
 
+def test_admitting():
+    with TempDir() as d, Server(frozen('plugin', d), '1M', 'closed=1') as s:
+        with s.connect() as sock:
+            assert sock.recv(100) == b''
+
+
 def test_asynchronous():
     with TempDir() as d, Server(frozen('async', d, options=['-pthread'])) as s:
         h = s.nbd()
@@ -178,8 +184,9 @@ def test_older_plugin():
 
 
 def test_newer_plugin():
-    """Its struct is longer than the server's."""
-    with TempDir() as d, Server(small(d, size='sizeof plugin')) as s:
+    """Its struct is longer than the server's of today."""
+    today = os.path.join(SRCDIR, 'include')
+    with TempDir() as d, Server(small(d, size='sizeof plugin', include=today)) as s:
         assert s.nbd().pread(5, 0) == b'rrrrr'
 
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A plugin that uses every member of the frozen header.  Never changed: a plugin that
- * somebody built once has to go on working.  Reads what was written; its parameters
- * show in description () and in a context of its own.
+/* A plugin that uses every member of the frozen header.  It only ever grows: a plugin
+ * that somebody built once has to go on working.  Reads what was written; its
+ * parameters show in description () and in a context of its own.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -20,7 +20,7 @@ struct instance {
   double fraction;
   char free_form[64];
   uint8_t *disk;
-  int started, lends;
+  int started, lends, closed;
 };
 
 struct handle {
@@ -44,6 +44,7 @@ static const struct nbdsrv_param params[] = {
     {"duration", NBDSRV_DURATION, 0, AT(duration), "1.5s", "time", NULL, NULL},
     {"fraction", NBDSRV_FRACTION, 0, AT(fraction), "25%", "part", NULL, NULL},
     {"lends", NBDSRV_BOOL, NBDSRV_HIDDEN, AT(lends), NULL, NULL, NULL, NULL},
+    {"closed", NBDSRV_BOOL, NBDSRV_HIDDEN, AT(closed), NULL, NULL, NULL, NULL},
     {"*", NBDSRV_FREE, NBDSRV_REPEAT, 0, NULL, "anything", NULL, NULL},
     {NULL, 0, 0, 0, NULL, NULL, NULL, NULL},
 };
@@ -122,6 +123,13 @@ abi_list(void *inst, struct nbdsrv_exports *exports)
 {
   (void)inst;
   return nbdsrv_exports_add(exports, "abi", "the one export");
+}
+
+static int
+abi_admit(void *inst, const struct nbdsrv_client *client)
+{
+  return ((struct instance *)inst)->closed && client->export_name[0] == '\0' ? EPERM
+                                                                             : 0;
 }
 
 static int
@@ -314,6 +322,7 @@ static struct nbdsrv_plugin plugin = {
     .lend = abi_lend,
     .threads = abi_threads,
     .dump = abi_dump,
+    .admit = abi_admit,
 };
 
 NBDSRV_PLUGIN(plugin)

@@ -89,24 +89,27 @@ struct nbdsrv_param {
 #define NBDSRV_OP_EXTENTS (1u << 7)
 #define NBDSRV_OP_ALL     0xfbu
 
-/* Abilities: struct nbdsrv_info, can.  The server presets those that the
- * plugin's members suggest; describe () clears or adds. */
-#define NBDSRV_CAN_WRITE (1u << 0) /* preset if there is write */
-#define NBDSRV_CAN_FLUSH (1u << 1) /* preset if there is flush */
-#define NBDSRV_CAN_TRIM  (1u << 2) /* preset if there is trim */
-#define NBDSRV_CAN_ZERO  (1u << 3) /* preset if there is zero; else zeroes are written \
-                                    */
-#define NBDSRV_CAN_FAST_ZERO (1u << 4) /* zero () obeys NBDSRV_FLAG_FAST_ZERO */
-#define NBDSRV_CAN_FUA       (1u << 5) /* write, trim, zero obey FUA; else a flush follows \
-                                        */
-#define NBDSRV_CAN_CACHE   (1u << 6) /* preset if there is cache */
-#define NBDSRV_CAN_EXTENTS (1u << 7) /* preset if there is extents; else all is data   \
-                                      */
-#define NBDSRV_CAN_MULTI_CONN                                                          \
-  (1u << 8)                         /* a flush covers the writes of all connections */
-#define NBDSRV_CAN_SPARSE (1u << 9) /* extents () is cheap: ask it before large reads  \
-                                     */
-#define NBDSRV_IS_ROTATIONAL (1u << 10)
+/* Abilities: struct nbdsrv_info, can.  The server presets WRITE, FLUSH, TRIM, ZERO,
+ * CACHE and EXTENTS if the plugin has the member; describe () clears or adds.
+ *
+ * Without ZERO, zeroes are written; without EXTENTS, all is data.
+ * FAST_ZERO: zero () obeys NBDSRV_FLAG_FAST_ZERO.
+ * FUA: write, trim and zero obey NBDSRV_FLAG_FUA; else a flush follows them.
+ * MULTI_CONN: a flush covers the writes of all connections.
+ * SPARSE: extents () is cheap, the server asks it before large reads. */
+#define NBDSRV_CAN_WRITE      (1u << 0)
+#define NBDSRV_CAN_FLUSH      (1u << 1)
+#define NBDSRV_CAN_TRIM       (1u << 2)
+#define NBDSRV_CAN_ZERO       (1u << 3)
+#define NBDSRV_CAN_FAST_ZERO  (1u << 4)
+#define NBDSRV_CAN_FUA        (1u << 5)
+#define NBDSRV_CAN_CACHE      (1u << 6)
+#define NBDSRV_CAN_EXTENTS    (1u << 7)
+#define NBDSRV_CAN_MULTI_CONN (1u << 8)
+#define NBDSRV_CAN_SPARSE     (1u << 9)
+#define NBDSRV_IS_ROTATIONAL  (1u << 10)
+/* Without NBDSRV_CAN_FUA: do not offer FUA by way of a flush either. */
+#define NBDSRV_NO_FUA (1u << 11)
 
 /* Thread models.  The value 0 is the safe one. */
 enum nbdsrv_thread_model {
@@ -258,8 +261,8 @@ struct nbdsrv_plugin {
    * done in part must do no harm when it is done again.
    * Absent: no read, nothing can be read (EIO) unless there is lend or submit;
    * no write, the export is read-only; no flush, none is offered; no trim, none
-   * is offered; no zero, zeroes are written; no cache, data is read and dropped;
-   * no extents, all is data. */
+   * is offered; no zero, zeroes are written, as they are where zero returns
+   * ENOTSUP; no cache, data is read and dropped; no extents, all is data. */
   int (*read)(void *handle, void *buf, uint64_t len, uint64_t off, uint32_t flags);
   int (*write)(void *handle, const void *buf, uint64_t len, uint64_t off,
                uint32_t flags);
@@ -297,6 +300,10 @@ struct nbdsrv_plugin {
   /* Filters only (nbdsrv-filter.h): hooks around an operation of what lies below. */
   int (*before)(void *handle, struct nbdsrv_op *op);
   void (*after)(void *handle, struct nbdsrv_op *op, int *error);
+
+  /* A client has connected, and not a byte was exchanged with it, TLS included:
+   * client has no export_name yet ("").  Anything but 0 turns it away.  Be quick. */
+  int (*admit)(void *inst, const struct nbdsrv_client *client);
 
   /* New members are only ever added here. */
 };
