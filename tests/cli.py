@@ -30,7 +30,7 @@ def test_pages_of_layers_and_their_parameters_agree():
         shown = {k.strip('[]=') for k in re.findall(r'^  (\[?[a-z0-9-]+=\]?)', out, re.M)}
         page = open(SRCDIR + '/man/' + pod).read()
         items = ' '.join(re.findall(r'^=item (.*)', page, re.M))
-        documented = set(re.findall(r'B<([a-z0-9-]+)=>', items))
+        documented = set(re.findall(r'B<([a-z0-9-]+)=[a-z]*>', items))
         assert shown <= documented, '%s: %s' % (pod, shown ^ documented)
 
 
