@@ -47,6 +47,8 @@ check_listening(struct options *o)
   if (o->single && (o->port || local || o->vsock || o->run))
     return refuse(
         "-s serves one client on stdin and stdout: it cannot listen or --run");
+  if (o->single && isatty(STDIN_FILENO))
+    return refuse("-s serves a client on stdin: that is a terminal here");
   if (local && o->port)
     return refuse("-U listens on a Unix socket: -p is for TCP and vsock");
   if (o->vsock && local)
@@ -158,6 +160,8 @@ take_plugin(struct options *o, const char *word)
   int error;
 
   o->plugin = word;
+  if (!word[0])
+    return refuse("the plugin's name is empty");
   if (loader_has_plugin(word))
     return 0;
   if (strchr(word, '=') && access(word, F_OK) == -1) {

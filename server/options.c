@@ -15,6 +15,7 @@
 #include "log.h"
 #include "options.h"
 #include "parse.h"
+#include "protocol.h"
 
 #define MOST_THREADS    4096
 #define DEFAULT_THREADS 16
@@ -134,7 +135,10 @@ set_serving(struct options *o, int id, const char *arg)
     return set_debug_flag(o, arg);
   case 'e':
     o->export_name = arg;
-    return 0;
+    if (strlen(arg) <= NBD_MAX_STRING)
+      return 0;
+    log_error("--exportname: a name has %u bytes at most", NBD_MAX_STRING);
+    return EINVAL;
   case 'n':
     o->oldstyle = false;
     return 0;

@@ -60,9 +60,13 @@ store(void *inst, const struct nbdsrv_param *p, const void *value, size_t size)
 static int
 set_text(const struct nbdsrv_param *p, void *inst, const char *text)
 {
-  char *copy =
-      p->type == NBDSRV_PATH && text[0] ? parse_absolute_path(text) : strdup(text);
+  char *copy;
 
+  if (p->type == NBDSRV_PATH && !text[0]) {
+    nbdsrv_error("%s: a path is missing", p->name);
+    return EINVAL;
+  }
+  copy = p->type == NBDSRV_PATH ? parse_absolute_path(text) : strdup(text);
   if (!copy)
     return ENOMEM;
   store(inst, p, &copy, sizeof copy);

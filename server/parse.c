@@ -219,43 +219,50 @@ parse_enum(const char *what, const char *text, const char *choices, int *value)
   return EINVAL;
 }
 
-/* How many single-letter changes, insertions and removals lie between two words. */
+#define LONGEST_WORD 63
+
+static unsigned
+least(unsigned a, unsigned b)
+{
+  return a < b ? a : b;
+}
+
+/* How many changes of a letter, insertions, removals and swaps of neighbours lie
+ * between two words. */
 static unsigned
 distance(const char *a, const char *b)
 {
-  enum { MOST = 63 };
-  unsigned row[MOST + 1];
+  unsigned d[LONGEST_WORD + 1][LONGEST_WORD + 1];
   size_t la = strlen(a), lb = strlen(b);
 
-  if (la > MOST || lb > MOST)
-    return MOST;
+  if (la > LONGEST_WORD || lb > LONGEST_WORD)
+    return LONGEST_WORD;
   for (size_t j = 0; j <= lb; j++)
-    row[j] = (unsigned)j;
+    d[0][j] = (unsigned)j;
   for (size_t i = 1; i <= la; i++) {
-    unsigned diagonal = row[0];
-    row[0] = (unsigned)i;
+    d[i][0] = (unsigned)i;
     for (size_t j = 1; j <= lb; j++) {
-      unsigned best = diagonal + (a[i - 1] != b[j - 1]);
-      diagonal = row[j];
-      if (row[j] + 1 < best)
-        best = row[j] + 1;
-      if (row[j - 1] + 1 < best)
-        best = row[j - 1] + 1;
-      row[j] = best;
+      d[i][j] = least(d[i - 1][j - 1] + (a[i - 1] != b[j - 1]),
+                      least(d[i - 1][j], d[i][j - 1]) + 1);
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+        d[i][j] = least(d[i][j], d[i - 2][j - 2] + 1);
     }
   }
-  return row[lb];
+  return d[la][lb];
 }
 
 const char *
 parse_nearest(const char *word, const char *const *candidates, size_t n)
 {
-  unsigned best = (unsigned)strlen(word) / 3 + 2;
+  /* One slip in a short word, more in longer ones. */
+  unsigned best = least((unsigned)strlen(word), LONGEST_WORD) / 3 + 1;
   const char *nearest = NULL;
 
+  if (best < 2)
+    best = 2;
   for (size_t i = 0; i < n; i++) {
     unsigned d = distance(word, candidates[i]);
-    if (d < best) {
+    if (d < best && d < strlen(word)) {
       best = d;
       nearest = candidates[i];
     }

@@ -225,7 +225,7 @@ END_TEST
 START_TEST(what_looks_like_a_key)
 {
   static const char *const bare[] = {"/a=b", "1=2",          "=x",      "a b=c",
-                                     "-x=1", "nbd://h/?x=y", "key:x=1", ""};
+                                     "-x=1", "nbd://h/?x=y", "key:x=1", "_x=1"};
 
   for (size_t i = 0; i < sizeof bare / sizeof bare[0]; i++) {
     struct layer *top = stack(false);
@@ -254,6 +254,7 @@ START_TEST(refusals)
   refused(false, "whole32=-2147483649", "is not within");
   refused(false, "truth=perhaps", "truth");
   refused(false, "size=", "not a size");
+  refused(false, "path=", "a path is missing");
 }
 END_TEST
 

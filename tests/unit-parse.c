@@ -182,6 +182,8 @@ START_TEST(nearest_words)
   ck_assert_str_eq(parse_nearest("partioning", known, 4), "partitioning");
   ck_assert_ptr_null(parse_nearest("curl", known, 1));
   ck_assert_ptr_null(parse_nearest("xyz", known, 4));
+  ck_assert_ptr_null(parse_nearest("nil", known, 4));
+  ck_assert_ptr_null(parse_nearest("x", known, 4));
   ck_assert_ptr_null(parse_nearest("", known, 4));
   ck_assert_ptr_null(parse_nearest("memory", known, 0));
 }
