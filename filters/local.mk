@@ -3,6 +3,8 @@
 filter_ldflags = $(AM_LDFLAGS) -module -avoid-version -shared
 filter_script = filters/common/script.c filters/common/script.h
 
+filter_call = filters/common/call.c filters/common/call.h
+filter_compare = filters/common/compare.c filters/common/compare.h
 filter_blocks = \
 	filters/common/disks.c filters/common/disks.h \
 	filters/common/blocks.c filters/common/blocks.h \
@@ -11,41 +13,91 @@ filter_blocks = \
 	filters/common/toggle.h
 
 filter_LTLIBRARIES += \
+	nbdsrv-blocksize-policy-filter.la \
 	nbdsrv-cache-filter.la \
+	nbdsrv-cacheextents-filter.la \
+	nbdsrv-checkwrite-filter.la \
 	nbdsrv-cow-filter.la \
 	nbdsrv-delay-filter.la \
 	nbdsrv-error-filter.la \
+	nbdsrv-exitlast-filter.la \
 	nbdsrv-exportname-filter.la \
+	nbdsrv-extentlist-filter.la \
+	nbdsrv-fua-filter.la \
+	nbdsrv-limit-filter.la \
 	nbdsrv-log-filter.la \
+	nbdsrv-nocache-filter.la \
+	nbdsrv-noextents-filter.la \
+	nbdsrv-noparallel-filter.la \
+	nbdsrv-nozero-filter.la \
 	nbdsrv-offset-filter.la \
 	nbdsrv-partition-filter.la \
+	nbdsrv-protect-filter.la \
 	nbdsrv-rate-filter.la \
 	nbdsrv-readonly-filter.la \
-	nbdsrv-retry-filter.la
+	nbdsrv-retry-filter.la \
+	nbdsrv-retry-request-filter.la \
+	nbdsrv-swab-filter.la \
+	nbdsrv-truncate-filter.la
 
+nbdsrv_blocksize_policy_filter_la_SOURCES = filters/blocksize-policy/blocksize-policy.c
+nbdsrv_blocksize_policy_filter_la_LDFLAGS = $(filter_ldflags)
+nbdsrv_cache_filter_la_SOURCES = filters/cache/cache.c filters/cache/cache.h \
+	filters/cache/writeback.c filters/cache/reclaim.c $(filter_blocks)
+nbdsrv_cache_filter_la_LDFLAGS = $(filter_ldflags)
+nbdsrv_cacheextents_filter_la_SOURCES = filters/cacheextents/cacheextents.c \
+	filters/common/pass.h
+nbdsrv_cacheextents_filter_la_LDFLAGS = $(filter_ldflags)
+nbdsrv_checkwrite_filter_la_SOURCES = filters/checkwrite/checkwrite.c \
+	$(filter_compare) filters/common/pass.h
+nbdsrv_checkwrite_filter_la_LDFLAGS = $(filter_ldflags)
+nbdsrv_cow_filter_la_SOURCES = filters/cow/cow.c $(filter_blocks)
+nbdsrv_cow_filter_la_LDFLAGS = $(filter_ldflags)
 nbdsrv_delay_filter_la_SOURCES = filters/delay/delay.c
 nbdsrv_delay_filter_la_LDFLAGS = $(filter_ldflags)
 nbdsrv_error_filter_la_SOURCES = filters/error/error.c filters/common/errname.h
 nbdsrv_error_filter_la_LDFLAGS = $(filter_ldflags)
+nbdsrv_exitlast_filter_la_SOURCES = filters/exitlast/exitlast.c
+nbdsrv_exitlast_filter_la_LDFLAGS = $(filter_ldflags)
+nbdsrv_exportname_filter_la_SOURCES = filters/exportname/exportname.c $(filter_script)
+nbdsrv_exportname_filter_la_LDFLAGS = $(filter_ldflags)
+nbdsrv_extentlist_filter_la_SOURCES = filters/extentlist/extentlist.c \
+	filters/extentlist/list.c filters/extentlist/list.h
+nbdsrv_extentlist_filter_la_LDFLAGS = $(filter_ldflags)
+nbdsrv_fua_filter_la_SOURCES = filters/fua/fua.c filters/common/pass.h
+nbdsrv_fua_filter_la_LDFLAGS = $(filter_ldflags)
+nbdsrv_limit_filter_la_SOURCES = filters/limit/limit.c
+nbdsrv_limit_filter_la_LDFLAGS = $(filter_ldflags)
 nbdsrv_log_filter_la_SOURCES = filters/log/log.c filters/log/entry.c filters/log/log.h \
 	filters/common/errname.h $(filter_script)
 nbdsrv_log_filter_la_LDFLAGS = $(filter_ldflags)
+nbdsrv_nocache_filter_la_SOURCES = filters/nocache/nocache.c filters/common/pass.h
+nbdsrv_nocache_filter_la_LDFLAGS = $(filter_ldflags)
+nbdsrv_noextents_filter_la_SOURCES = filters/noextents/noextents.c
+nbdsrv_noextents_filter_la_LDFLAGS = $(filter_ldflags)
+nbdsrv_noparallel_filter_la_SOURCES = filters/noparallel/noparallel.c
+nbdsrv_noparallel_filter_la_LDFLAGS = $(filter_ldflags)
+nbdsrv_nozero_filter_la_SOURCES = filters/nozero/nozero.c filters/common/pass.h
+nbdsrv_nozero_filter_la_LDFLAGS = $(filter_ldflags)
 nbdsrv_offset_filter_la_SOURCES = filters/offset/offset.c filters/common/window.h
 nbdsrv_offset_filter_la_LDFLAGS = $(filter_ldflags)
 nbdsrv_partition_filter_la_SOURCES = filters/partition/partition.c \
 	filters/partition/table.c filters/partition/table.h filters/common/window.h
 nbdsrv_partition_filter_la_LDFLAGS = $(filter_ldflags)
-nbdsrv_readonly_filter_la_SOURCES = filters/readonly/readonly.c
-nbdsrv_readonly_filter_la_LDFLAGS = $(filter_ldflags)
-nbdsrv_exportname_filter_la_SOURCES = filters/exportname/exportname.c $(filter_script)
-nbdsrv_exportname_filter_la_LDFLAGS = $(filter_ldflags)
+nbdsrv_protect_filter_la_SOURCES = filters/protect/protect.c \
+	$(filter_compare) filters/common/pass.h
+nbdsrv_protect_filter_la_LDFLAGS = $(filter_ldflags)
 nbdsrv_rate_filter_la_SOURCES = filters/rate/rate.c filters/rate/bucket.c filters/rate/bucket.h
 nbdsrv_rate_filter_la_LDFLAGS = $(filter_ldflags)
+nbdsrv_readonly_filter_la_SOURCES = filters/readonly/readonly.c
+nbdsrv_readonly_filter_la_LDFLAGS = $(filter_ldflags)
 nbdsrv_retry_filter_la_SOURCES = filters/retry/retry.c filters/retry/client.c \
-	filters/retry/client.h
+	filters/retry/client.h $(filter_call)
 nbdsrv_retry_filter_la_LDFLAGS = $(filter_ldflags)
-nbdsrv_cow_filter_la_SOURCES = filters/cow/cow.c $(filter_blocks)
-nbdsrv_cow_filter_la_LDFLAGS = $(filter_ldflags)
-nbdsrv_cache_filter_la_SOURCES = filters/cache/cache.c filters/cache/cache.h \
-	filters/cache/writeback.c filters/cache/reclaim.c $(filter_blocks)
-nbdsrv_cache_filter_la_LDFLAGS = $(filter_ldflags)
+nbdsrv_retry_request_filter_la_SOURCES = filters/retry-request/retry-request.c \
+	$(filter_call) filters/common/pass.h
+nbdsrv_retry_request_filter_la_LDFLAGS = $(filter_ldflags)
+nbdsrv_swab_filter_la_SOURCES = filters/swab/swab.c filters/common/pass.h
+nbdsrv_swab_filter_la_LDFLAGS = $(filter_ldflags)
+nbdsrv_truncate_filter_la_SOURCES = filters/truncate/truncate.c filters/common/pass.h
+nbdsrv_truncate_filter_la_LDFLAGS = $(filter_ldflags)

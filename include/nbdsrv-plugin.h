@@ -110,6 +110,8 @@ struct nbdsrv_param {
 #define NBDSRV_IS_ROTATIONAL  (1u << 10)
 /* Without NBDSRV_CAN_FUA: do not offer FUA by way of a flush either. */
 #define NBDSRV_NO_FUA (1u << 11)
+/* Do not offer zeroing, not even emulated. */
+#define NBDSRV_NO_ZERO (1u << 12)
 
 /* Thread models.  The value 0 is the safe one. */
 enum nbdsrv_thread_model {

@@ -207,11 +207,13 @@ handshake_transmission_flags(const struct connection *conn)
   if (!(can & NBDSRV_CAN_WRITE) || conn->server->options->readonly)
     flags |= NBD_FLAG_READ_ONLY;
   else {
-    flags |= NBD_FLAG_SEND_WRITE_ZEROES; /* emulated at worst */
+    if (!(can & NBDSRV_NO_ZERO))
+      flags |= NBD_FLAG_SEND_WRITE_ZEROES; /* emulated at worst */
     if (can & NBDSRV_CAN_TRIM)
       flags |= NBD_FLAG_SEND_TRIM;
     /* Without one of its own, the emulation says at once that it is not fast. */
-    if (!(can & NBDSRV_CAN_ZERO) || (can & NBDSRV_CAN_FAST_ZERO))
+    if (!(can & NBDSRV_NO_ZERO) &&
+        (!(can & NBDSRV_CAN_ZERO) || (can & NBDSRV_CAN_FAST_ZERO)))
       flags |= NBD_FLAG_SEND_FAST_ZERO;
   }
   if (can & NBDSRV_CAN_FLUSH)

@@ -66,22 +66,19 @@ def compare(h, model):
 
 
 def extents(h, length=None, offset=0):
-    """[(length, type)] of base:allocation."""
-    result = []
-
-    def got(context, off, entries, err):
-        result.extend(zip(entries[::2], entries[1::2]))
-    length = length or h.get_size()
-    while length > 0:
-        before = sum(n for n, _ in result)
-        h.block_status(length, offset, got)
-        n = sum(n for n, _ in result) - before
-        length -= n
-        offset += n
+    """[(length, type)] of base:allocation, cut to the range."""
+    end = offset + (length or h.get_size())
     joined = []
-    for n, kind in result:
-        if joined and joined[-1][1] == kind:
-            joined[-1] = (joined[-1][0] + n, kind)
-        else:
-            joined.append((n, kind))
+
+    def got(context, at, entries, err):
+        nonlocal offset
+        for n, kind in zip(entries[::2], entries[1::2]):
+            n = min(n, end - offset)
+            if joined and joined[-1][1] == kind:
+                joined[-1] = (joined[-1][0] + n, kind)
+            elif n > 0:
+                joined.append((n, kind))
+            offset += n
+    while offset < end:
+        h.block_status(end - offset, offset, got)
     return joined

@@ -1,17 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # The offset filter.
+from blockmodel import extents
 from harness import Server, TempDir, main, pattern, run
 
 SIZE = 1 << 20
-
-
-def extents(h, length=None, offset=0):
-    result = []
-
-    def got(context, off, entries, err):
-        result.extend(zip(entries[::2], entries[1::2]))
-    h.block_status(length or h.get_size(), offset, got)
-    return result
 
 
 def test_range_of_a_file():

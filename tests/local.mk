@@ -62,18 +62,33 @@ python_tests = \
 	tests/plugin-file-dir.py \
 	tests/plugin-memory.py \
 	tests/plugin-null.py \
+	tests/filter-blocksize-policy.py \
 	tests/filter-cache.py \
+	tests/filter-cacheextents.py \
+	tests/filter-checkwrite.py \
 	tests/filter-cow.py \
 	tests/filter-delay.py \
 	tests/filter-error.py \
+	tests/filter-exitlast.py \
 	tests/filter-exportname.py \
+	tests/filter-extentlist.py \
+	tests/filter-fua.py \
+	tests/filter-limit.py \
 	tests/filter-log.py \
+	tests/filter-nocache.py \
+	tests/filter-noextents.py \
+	tests/filter-noparallel.py \
+	tests/filter-nozero.py \
 	tests/filter-offset.py \
 	tests/filter-partition.py \
+	tests/filter-protect.py \
 	tests/filter-rate.py \
 	tests/filter-readonly.py \
+	tests/filter-retry-request.py \
 	tests/filter-retry.py \
-	tests/filter-stack.py
+	tests/filter-stack.py \
+	tests/filter-swab.py \
+	tests/filter-truncate.py
 
 TESTS += $(python_tests)
 EXTRA_DIST += $(python_tests) tests/blockmodel.py tests/compile.py tests/harness.py tests/rawnbd.py \

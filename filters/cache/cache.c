@@ -117,9 +117,11 @@ cache_describe(void *handle, struct nbdsrv_info *info)
   info->contexts = NULL; /* they know nothing of what is dirty here */
   if (h->cache->mode == CACHE_WRITETHROUGH)
     info->own_ops &= ~(NBDSRV_OP_FLUSH | NBDSRV_OP_EXTENTS); /* nothing is dirty */
-  else
+  else {
+    info->can &= ~(NBDSRV_NO_ZERO | NBDSRV_NO_FUA);
     info->can |= NBDSRV_CAN_FLUSH | NBDSRV_CAN_FUA | NBDSRV_CAN_ZERO |
                  NBDSRV_CAN_FAST_ZERO | NBDSRV_CAN_EXTENTS | NBDSRV_CAN_MULTI_CONN;
+  }
   return disks_find(&h->cache->disks, info, &h->blocks);
 }
 

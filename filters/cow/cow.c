@@ -82,6 +82,7 @@ cow_describe(void *handle, struct nbdsrv_info *info)
   info->can |= NBDSRV_CAN_WRITE | NBDSRV_CAN_FLUSH | NBDSRV_CAN_TRIM | NBDSRV_CAN_ZERO |
                NBDSRV_CAN_FAST_ZERO | NBDSRV_CAN_FUA | NBDSRV_CAN_EXTENTS |
                NBDSRV_CAN_MULTI_CONN;
+  info->can &= ~(NBDSRV_NO_ZERO | NBDSRV_NO_FUA);
   if (h->cow->on_cache)
     info->can |= NBDSRV_CAN_CACHE;
   info->contexts = NULL; /* they say nothing about what was changed */

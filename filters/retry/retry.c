@@ -12,6 +12,7 @@
 
 #include <nbdsrv-filter.h>
 
+#include "../common/call.h"
 #include "client.h"
 
 struct retry {
@@ -157,59 +158,6 @@ retry_close(void *handle)
 
 /* -------------------------------------------------------------------- data */
 
-struct call {
-  uint32_t op, flags;
-  uint64_t len, off;
-  union {
-    void *in;
-    const void *out;
-  } buf;
-  struct nbdsrv_extents *extents;
-};
-
-/* Into a list of its own: one that failed half-way is thrown away. */
-static int
-extents_once(struct nbdsrv_next *next, const struct call *call)
-{
-  struct nbdsrv_extents *tried =
-      nbdsrv_extents_new(call->extents, call->len, call->off);
-  int error = ENOMEM;
-
-  if (tried)
-    error = nbdsrv_next_extents(next, call->len, call->off, call->flags, tried);
-  for (size_t i = 0; !error && i < nbdsrv_extents_count(tried); i++) {
-    uint64_t offset, length;
-    uint32_t type;
-
-    nbdsrv_extents_get(tried, i, &offset, &length, &type);
-    if (nbdsrv_extents_add(call->extents, offset, length, type) != 0)
-      break;
-  }
-  nbdsrv_extents_free(tried);
-  return error;
-}
-
-static int
-call_once(struct nbdsrv_next *next, const struct call *c)
-{
-  switch (c->op) {
-  case NBDSRV_OP_READ:
-    return nbdsrv_next_read(next, c->buf.in, c->len, c->off, c->flags);
-  case NBDSRV_OP_WRITE:
-    return nbdsrv_next_write(next, c->buf.out, c->len, c->off, c->flags);
-  case NBDSRV_OP_FLUSH:
-    return nbdsrv_next_flush(next, c->flags);
-  case NBDSRV_OP_TRIM:
-    return nbdsrv_next_trim(next, c->len, c->off, c->flags);
-  case NBDSRV_OP_ZERO:
-    return nbdsrv_next_zero(next, c->len, c->off, c->flags);
-  case NBDSRV_OP_CACHE:
-    return nbdsrv_next_cache(next, c->len, c->off, c->flags);
-  default:
-    return extents_once(next, c);
-  }
-}
-
 /* Errors that are an answer, or that no reopening would change. */
 static bool
 is_final(const struct call *c, int error)
@@ -231,15 +179,17 @@ try_call(struct handle *h, const struct call *call, unsigned *generation, bool *
   if (*final)
     error = EROFS;
   else
-    error = h->open_error ? h->open_error : call_once(h->client->next, call);
+    error = h->open_error ? h->open_error : call_below(h->client->next, call);
   pthread_rwlock_unlock(&h->lock);
   *final = *final || !error || is_final(call, error);
   return error;
 }
 
 static int
-call_patiently(struct handle *h, const struct call *call)
+call_patiently(void *handle, const struct call *call)
 {
+  struct handle *h = handle;
+
   for (unsigned n = 0;; n++) {
     unsigned generation;
     bool final;
@@ -254,59 +204,7 @@ call_patiently(struct handle *h, const struct call *call)
   }
 }
 
-static int
-retry_read(void *handle, void *buf, uint64_t len, uint64_t off, uint32_t flags)
-{
-  return call_patiently(
-      handle,
-      &(struct call){
-          .op = NBDSRV_OP_READ, .flags = flags, .len = len, .off = off, .buf.in = buf});
-}
-
-static int
-retry_write(void *handle, const void *buf, uint64_t len, uint64_t off, uint32_t flags)
-{
-  return call_patiently(handle, &(struct call){.op = NBDSRV_OP_WRITE,
-                                               .flags = flags,
-                                               .len = len,
-                                               .off = off,
-                                               .buf.out = buf});
-}
-
-static int
-retry_flush(void *handle, uint32_t flags)
-{
-  return call_patiently(handle, &(struct call){.op = NBDSRV_OP_FLUSH, .flags = flags});
-}
-
-static int
-retry_trim(void *handle, uint64_t len, uint64_t off, uint32_t flags)
-{
-  return call_patiently(handle, &(struct call){NBDSRV_OP_TRIM, flags, len, off});
-}
-
-static int
-retry_zero(void *handle, uint64_t len, uint64_t off, uint32_t flags)
-{
-  return call_patiently(handle, &(struct call){NBDSRV_OP_ZERO, flags, len, off});
-}
-
-static int
-retry_cache(void *handle, uint64_t len, uint64_t off, uint32_t flags)
-{
-  return call_patiently(handle, &(struct call){NBDSRV_OP_CACHE, flags, len, off});
-}
-
-static int
-retry_extents(void *handle, uint64_t len, uint64_t off, uint32_t flags,
-              struct nbdsrv_extents *extents)
-{
-  return call_patiently(handle, &(struct call){.op = NBDSRV_OP_EXTENTS,
-                                               .flags = flags,
-                                               .len = len,
-                                               .off = off,
-                                               .extents = extents});
-}
+CALL_MEMBERS(retry, call_patiently)
 
 static struct nbdsrv_plugin filter = {
     .name = "retry",
