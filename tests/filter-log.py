@@ -33,6 +33,8 @@ def test_every_operation():
         got = lines(path)
         assert got[0] == 'Ready thread_model=3'
         assert got[1] == 'Fork'
+        assert got[2:4] == ['Preconnect id=1 readonly=0 ...', '...Preconnect id=1 return=0']
+        del got[2:4]
         assert got[2].startswith('connection=1 Connect export="" tls=0 size=0x100000 ')
         assert ' write=1 flush=1 rotational=0 trim=1 zero=2 fua=2 extents=1 cache=2 ' in got[2]
         assert got[3:] == [

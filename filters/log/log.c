@@ -133,6 +133,23 @@ log_list(void *inst, struct nbdsrv_exports *exports)
   return error;
 }
 
+/* Layers below are asked by the server, not from here: there is no waiting. */
+static int
+log_admit(void *inst, const struct nbdsrv_client *client)
+{
+  struct log *log = inst;
+  struct log_entry enter = {
+      .type = LOG_ENTER, .action = "Preconnect", .id = client->connection};
+  struct log_entry leave = {
+      .type = LOG_LEAVE, .action = "Preconnect", .id = client->connection};
+
+  log_add(&enter, 0, "readonly", "%d", client->readonly);
+  log_put(&log->target, &enter);
+  add_result(&leave, 0);
+  log_put(&log->target, &leave);
+  return 0;
+}
+
 static int
 log_open(void *inst, const struct nbdsrv_client *client, void **handle)
 {
@@ -313,6 +330,7 @@ static struct nbdsrv_plugin filter = {
     .ready = log_ready,
     .start = log_start,
     .stop = log_stop,
+    .admit = log_admit,
     .list = log_list,
     .open = log_open,
     .describe = log_describe,
