@@ -39,7 +39,7 @@ find_peer(struct connection *conn)
   }
 }
 
-static struct connection *
+struct connection *
 connection_new(struct server *server, int fd_in, int fd_out)
 {
   struct connection *conn = calloc(1, sizeof *conn);
@@ -61,7 +61,7 @@ connection_new(struct server *server, int fd_in, int fd_out)
   return conn;
 }
 
-static void
+void
 connection_free(struct connection *conn)
 {
   transport_close(&conn->transport);

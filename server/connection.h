@@ -100,6 +100,10 @@ struct connection {
   struct job send_job; /* goes on sending where a thread may not block */
 };
 
+/* NULL: ENOMEM.  It owns the descriptors from here on. */
+struct connection *connection_new(struct server *server, int fd_in, int fd_out);
+void connection_free(struct connection *conn);
+
 /* The life of a connection, on its own thread: handshake, requests, end. */
 void connection_main(struct connection *conn);
 

@@ -8,7 +8,6 @@
 
 #include <poll.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -16,76 +15,17 @@
 #include "server/loader.h"
 #include "server/log.h"
 #include "server/params.h"
-#include "server/protocol.h"
 #include "server/server.h"
-#include "server/wire.h"
-
-/* Where the client begins: with its flags, or after a handshake that asked for... */
-enum { RAW, SIMPLE, STRUCTURED, EXTENDED, STARTS };
-
-struct message {
-  uint8_t bytes[256];
-  size_t length;
-};
+#include "start.h"
 
 static struct options options;
 static struct server server;
 static struct export export;
-static struct message starts[STARTS];
 
 NBDSRV_PUBLIC int
 nbdsrv_stdio_safe(void)
 {
   return 1;
-}
-
-static void
-add(struct message *m, const void *bytes, size_t length)
-{
-  memcpy(m->bytes + m->length, bytes, length);
-  m->length += length;
-}
-
-static void
-add_u32(struct message *m, uint32_t v)
-{
-  wire_put_u32(m->bytes + m->length, v);
-  m->length += sizeof v;
-}
-
-static void
-add_option(struct message *m, uint32_t option, const void *data, uint32_t length)
-{
-  add_u32(m, (uint32_t)((uint64_t)NBD_OPTS_MAGIC >> 32));
-  add_u32(m, (uint32_t)NBD_OPTS_MAGIC);
-  add_u32(m, option);
-  add_u32(m, length);
-  add(m, data, length);
-}
-
-static void
-make_starts(void)
-{
-  static const char context[] = "base:allocation";
-  static const uint8_t go[6]; /* the export "", no information asked for */
-
-  for (unsigned start = SIMPLE; start < STARTS; start++) {
-    struct message *m = &starts[start], query = {.length = 0};
-
-    add_u32(m, NBD_FLAG_FIXED_NEWSTYLE | NBD_FLAG_NO_ZEROES);
-    if (start == STRUCTURED)
-      add_option(m, NBD_OPT_STRUCTURED_REPLY, "", 0);
-    if (start == EXTENDED)
-      add_option(m, NBD_OPT_EXTENDED_HEADERS, "", 0);
-    if (start >= STRUCTURED) {
-      add_u32(&query, 0);
-      add_u32(&query, 1);
-      add_u32(&query, sizeof context - 1);
-      add(&query, context, sizeof context - 1);
-      add_option(m, NBD_OPT_SET_META_CONTEXT, query.bytes, (uint32_t)query.length);
-    }
-    add_option(m, NBD_OPT_GO, go, sizeof go);
-  }
 }
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
@@ -112,7 +52,6 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
   server.exports = &export;
   if (layer_start(top) != 0)
     abort();
-  make_starts();
   return 0;
 }
 
@@ -145,21 +84,16 @@ be_client(int fd, const uint8_t *data, size_t size)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-  const struct message *start;
-  uint8_t *input;
+  uint8_t *input = start_input(data, &size);
   int fds[2];
 
-  if (size < 2)
+  if (!input)
     return 0;
-  start = &starts[data[0] % STARTS];
-  input = malloc(start->length + size - 1);
-  if (!input || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) == -1)
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) == -1)
     abort();
-  memcpy(input, start->bytes, start->length);
-  memcpy(input + start->length, data + 1, size - 1);
   if (server_start_connection(&server, fds[0], fds[0]) != 0)
     abort();
-  be_client(fds[1], input, start->length + size - 1);
+  be_client(fds[1], input, size);
   close(fds[1]);
   free(input);
   pthread_mutex_lock(&server.lock);

@@ -1,19 +1,28 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Fuzz targets: built by `make fuzz-programs`, run for SECONDS_EACH by `make fuzz`,
 # in a tree that was configured with --enable-fuzz.  ./dev fuzz does all of it.
-EXTRA_DIST += tests/fuzz/seeds.py tests/fuzz/client.dict
+EXTRA_DIST += tests/fuzz/seeds.py tests/fuzz/nbd.dict
 
 if FUZZ
-fuzz_programs = tests/fuzz/client
+fuzz_programs = tests/fuzz/client tests/fuzz/stream
 EXTRA_PROGRAMS += $(fuzz_programs)
 CLEANFILES += $(fuzz_programs)
 
-tests_fuzz_client_SOURCES = tests/fuzz/client.c $(server_sources)
+tests_fuzz_client_SOURCES = tests/fuzz/client.c tests/fuzz/start.c tests/fuzz/start.h \
+	$(server_sources)
 tests_fuzz_client_CPPFLAGS = $(server_nbdsrv_CPPFLAGS) -I$(top_srcdir) \
 	-DMODULES='"$(abs_top_builddir)/.libs"'
 tests_fuzz_client_CFLAGS = $(server_nbdsrv_CFLAGS)
 tests_fuzz_client_LDADD = $(server_nbdsrv_LDADD)
 tests_fuzz_client_LDFLAGS = $(server_nbdsrv_LDFLAGS) -fsanitize=fuzzer
+
+tests_fuzz_stream_SOURCES = tests/fuzz/stream.c tests/fuzz/start.c tests/fuzz/start.h \
+	tests/fuzz/judge.c tests/fuzz/judge.h \
+	tests/fuzz/memory-transport.c tests/fuzz/memory-transport.h $(server_parts)
+tests_fuzz_stream_CPPFLAGS = $(tests_fuzz_client_CPPFLAGS)
+tests_fuzz_stream_CFLAGS = $(server_nbdsrv_CFLAGS)
+tests_fuzz_stream_LDADD = $(server_nbdsrv_LDADD)
+tests_fuzz_stream_LDFLAGS = $(tests_fuzz_client_LDFLAGS)
 
 fuzz-programs: $(fuzz_programs)
 
@@ -23,7 +32,7 @@ fuzz: fuzz-programs
 	  $(PYTHON) -B $(srcdir)/tests/fuzz/seeds.py $$p.seeds && $(MKDIR_P) $$p.corpus && \
 	  $$p -max_total_time=$(SECONDS_EACH) -timeout=20 -rss_limit_mb=4096 -max_len=65536 \
 	    -print_final_stats=1 -verbosity=0 -artifact_prefix=$$p- \
-	    -dict=$(srcdir)/$$p.dict $$p.corpus $$p.seeds || exit 1; \
+	    -dict=$(srcdir)/tests/fuzz/nbd.dict $$p.corpus $$p.seeds || exit 1; \
 	done
 endif
 .PHONY: fuzz fuzz-programs

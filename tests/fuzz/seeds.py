@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Writes inputs for fuzz/client to begin with: seeds.py DIRECTORY
+"""Writes inputs for the fuzz targets to begin with: seeds.py DIRECTORY
 
-The first byte of each is the start that client.c makes for it.
+The first byte of each is the start that start.c makes for it.
 """
 import os
 import struct
@@ -35,6 +35,12 @@ def handshakes():
                          (nbd.OPT_LIST_META, meta), (nbd.OPT_SET_META, meta),
                          (nbd.OPT_EXTENDED, b'')):
         yield flags + option(nbd.OPT_STRUCTURED_REPLY) + option(number, data)
+    for name in 'rbcdnw':  # as stream.c knows them
+        named = Raw.meta_data(name, ['base:allocation', 'x-a:one'])
+        go = option(nbd.OPT_GO, Raw.info_data(name, [0, 1, 2, 3]))
+        yield flags + option(nbd.OPT_STRUCTURED_REPLY) + option(nbd.OPT_SET_META, named) + go
+        yield (flags + option(nbd.OPT_EXTENDED) + option(nbd.OPT_SET_META, named) + go +
+               extended(nbd.STATUS, 0, 65536) + extended(nbd.READ, 512, 65536))
     yield flags + option(nbd.OPT_EXPORT_NAME) + request(nbd.READ, 0, 512)
 
 
