@@ -126,10 +126,9 @@ count_down(struct server *server)
   pthread_mutex_unlock(&server->lock);
 }
 
-static void *
-connection_thread(void *arg)
+void
+server_run_connection(struct connection *conn)
 {
-  struct connection *conn = arg;
   struct server *server = conn->server;
 
   connection_main(conn);
@@ -138,25 +137,41 @@ connection_thread(void *arg)
   if (server->options->single)
     server_quit(server);
   count_down(server);
+}
+
+struct connection *
+server_add_connection(struct server *server, int fd_in, int fd_out)
+{
+  struct connection *conn = connection_new(server, fd_in, fd_out);
+
+  if (conn) {
+    enlist(conn);
+    return conn;
+  }
+  close(fd_in);
+  if (fd_out != fd_in)
+    close(fd_out);
+  log_error("a new connection: %s", strerror(ENOMEM));
+  return NULL;
+}
+
+static void *
+connection_thread(void *conn)
+{
+  server_run_connection(conn);
   return NULL;
 }
 
 int
 server_start_connection(struct server *server, int fd_in, int fd_out)
 {
-  struct connection *conn = connection_new(server, fd_in, fd_out);
+  struct connection *conn = server_add_connection(server, fd_in, fd_out);
   pthread_attr_t attr;
   pthread_t thread;
   int error;
 
-  if (!conn) {
-    close(fd_in);
-    if (fd_out != fd_in)
-      close(fd_out);
-    log_error("a new connection: %s", strerror(ENOMEM));
+  if (!conn)
     return ENOMEM;
-  }
-  enlist(conn);
   pthread_attr_init(&attr);
   pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
   error = pthread_create(&thread, &attr, connection_thread, conn);

@@ -88,7 +88,7 @@ make_printable(char *s)
 {
   for (; *s; s++)
     if ((unsigned char)*s < ' ' || *s == 0x7f)
-      *s = *s == '\t' ? ' ' : '?';
+      *s = *s == '\t' || *s == '\n' ? ' ' : '?';
 }
 
 /* Debug lines go to stderr whatever the target: they are for who started this.

@@ -154,12 +154,60 @@ tell_uri(const struct options *o, const struct listeners *listeners)
   free(uri);
 }
 
+/* What the thread that waits for the end has to know. */
+struct serving {
+  struct server *server;
+  const struct options *options;
+  struct listeners *listeners;
+};
+
+/* Accepts clients until somebody ends the server, then waits for theirs. */
+static void *
+until_the_end(void *arg)
+{
+  struct serving *s = arg;
+
+  listen_accept(s->server, s->listeners);
+  daemon_is_stopping();
+  /* Who comes now is refused rather than kept waiting. */
+  listen_close(s->options, s->listeners);
+  server_quit(s->server);
+  if (!server_wait_connections(s->server)) {
+    /* Threads still use what would be freed. */
+    daemon_remove_pidfile(s->options);
+    _exit(s->options->run ? run_finish() : EXIT_FAILURE);
+  }
+  return NULL;
+}
+
+/* The one client of stdin and stdout has the main thread: interpreters of some
+ * languages run on no other. */
+static int
+serve_single(struct serving *s)
+{
+  struct connection *conn =
+      server_add_connection(s->server, STDIN_FILENO, STDOUT_FILENO);
+  pthread_t thread;
+  int error;
+
+  if (!conn)
+    return ENOMEM;
+  error = pthread_create(&thread, NULL, until_the_end, s);
+  if (error)
+    log_error("a thread that waits for the end: %s", strerror(error));
+  server_run_connection(conn);
+  if (!error)
+    pthread_join(thread, NULL);
+  return error;
+}
+
 /* Serves until somebody ends it. */
 static int
 serve(struct server *server, const struct options *o, struct listeners *listeners,
       bool background)
 {
-  int error = 0, status = 0;
+  struct serving s = {server, o, listeners};
+  int error, status = 0;
 
   error = layer_start(server->exports->top);
   if (error)
@@ -171,17 +219,9 @@ serve(struct server *server, const struct options *o, struct listeners *listener
   daemon_is_ready(o->verbose ||
                   (o->log_target_given && o->log_target == LOG_TO_STDERR));
   if (o->single)
-    error = server_start_connection(server, STDIN_FILENO, STDOUT_FILENO);
-  if (!error)
-    listen_accept(server, listeners);
-  daemon_is_stopping();
-  listen_close(o, listeners); /* who comes now is refused rather than kept waiting */
-  server_quit(server);
-  if (!server_wait_connections(server)) {
-    /* Threads still use what would be freed. */
-    daemon_remove_pidfile(o);
-    _exit(o->run ? run_finish() : EXIT_FAILURE);
-  }
+    error = serve_single(&s);
+  else
+    until_the_end(&s);
   if (o->run)
     status = run_finish();
   return error ? EXIT_FAILURE : status;

@@ -39,6 +39,11 @@ void server_destroy(struct server *server);
  * here on (fd_out is fd_in but for stdin and stdout). 0 or an errno value, logged. */
 int server_start_connection(struct server *server, int fd_in, int fd_out);
 
+/* The same in two steps, for a client that is served on the thread that asks.  NULL:
+ * ENOMEM, logged. */
+struct connection *server_add_connection(struct server *server, int fd_in, int fd_out);
+void server_run_connection(struct connection *connection);
+
 /* Starts quitting: async-signal-safe.  Requests in flight finish, later ones get
  * ESHUTDOWN, connections are closed after them. */
 void server_quit(struct server *server);
