@@ -224,11 +224,16 @@ notify(const char *state)
 void
 daemon_is_ready(bool keep_stderr)
 {
+  char state[64];
   int null;
 
-  notify("READY=1\n");
-  if (ready_fd == -1)
+  /* Whoever was started is not who serves, once that is in the background. */
+  snprintf(state, sizeof state, "READY=1\nMAINPID=%ld\n", (long)getpid());
+  if (ready_fd == -1) {
+    notify("READY=1\n");
     return;
+  }
+  notify(state);
   /* Errors of the start have gone to stderr; from here on there is no terminal. */
   null = keep_stderr ? -1 : open("/dev/null", O_RDWR | O_CLOEXEC);
   if (null >= 0) {

@@ -4,6 +4,7 @@ import os
 import pwd
 import re
 import signal
+import socket
 import subprocess
 
 from harness import BUILDDIR, NBDSRV, Server, Skip, TempDir, is_gone, main, nbdsrv, refused, run, sanitized, wait_for
@@ -51,6 +52,15 @@ def test_standard_files_in_the_background():
         with Background(d, 'memory', '1M') as s:
             assert {os.readlink('/proc/%d/fd/%d' % (s.pid, fd)) for fd in range(3)} == {'/dev/null'}
             assert os.getsid(s.pid) == s.pid
+
+
+def test_service_manager_learns_who_serves():
+    with TempDir() as d, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
+        s.bind(d + '/notify')
+        s.settimeout(20)
+        with Background(d, 'memory', '1M', env=dict(os.environ, NOTIFY_SOCKET=d + '/notify')) as server:
+            assert s.recv(100) == b'READY=1\nMAINPID=%d\n' % server.pid
+        assert s.recv(100) == b'STOPPING=1\n'
 
 
 def test_started_without_standard_files():
