@@ -2,7 +2,7 @@
 # Extended headers: 64-bit lengths, payload rules, filtered block status.
 import struct
 
-from harness import Server, main
+from harness import RECORDER, Server, main
 from rawnbd import *
 
 SIZE = 4 << 50
@@ -71,7 +71,7 @@ def test_block_status_payload_chooses_contexts():
 
 
 def test_block_status_payload_among_several_contexts():
-    with Server('recorder', 'size=8M', 'contexts=2') as s, Raw(s) as raw:
+    with Server(RECORDER, 'size=8M', 'contexts=2') as s, Raw(s) as raw:
         raw.extended()
         ids = raw.set_context('base:allocation', 'x-recorder:two', 'x-other:three')
         ids = list(ids.values())

@@ -36,6 +36,9 @@ NBDSRV = os.environ.get('NBDSRV', './nbdsrv')
 SLOW = float(os.environ.get('NBDSRV_TEST_SLOW', '1'))
 SRCDIR = os.environ.get('srcdir', os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILDDIR = os.environ.get('builddir', os.path.dirname(os.path.abspath(NBDSRV)))
+# Plugins made for tests.
+RECORDER = os.path.join(BUILDDIR, 'tests', '.libs', 'recorder.so')
+SUBMITTER = os.path.join(BUILDDIR, 'tests', '.libs', 'submitter.so')
 
 _last_log = []
 
@@ -116,22 +119,38 @@ class Server:
         self.pidfile = os.path.join(self.dir, 'pid')
         self.logfile = os.path.join(self.dir, 'log')
         self.clean = clean
+        self.env = dict(os.environ, **(env or {}))
+        self.pass_fds = pass_fds
+        self._start(tcp, args)
+        try:
+            # Somebody else may have taken the port since it was found free.
+            while wait and tcp and not self._started() and 'in use' in self.log():
+                self._start(tcp, args)
+            if wait:
+                assert self._started(), 'the server did not start'
+                self.pid = int(open(self.pidfile).read())
+        except BaseException:
+            self.kill()
+            self._forget()
+            raise
+
+    def _start(self, tcp, args):
         self.port = free_port() if tcp else None
         where = ['-p', str(self.port)] if tcp else ['-U', self.socket]
         self.log_out = open(self.logfile, 'wb')
         self.process = subprocess.Popen(
             [NBDSRV, '-f', '-P', self.pidfile, *where, *args],
             stdin=subprocess.DEVNULL, stdout=self.log_out, stderr=self.log_out,
-            env=dict(os.environ, **(env or {})), start_new_session=True, pass_fds=pass_fds)
-        if wait:
-            wait_for('the server', self._is_ready)
-            self.pid = int(open(self.pidfile).read())
+            env=self.env, start_new_session=True, pass_fds=self.pass_fds)
 
-    def _is_ready(self):
-        if self.process.poll() is not None:
-            self._forget()
-            raise AssertionError('the server did not start')
-        return os.path.exists(self.pidfile) and open(self.pidfile).read().endswith('\n')
+    def _started(self):
+        """Waits for the pid file; False: the server ended instead."""
+        def is_ready():
+            return (self.process.poll() is not None or os.path.exists(self.pidfile) and
+                    open(self.pidfile).read().endswith('\n'))
+
+        wait_for('the server', is_ready)
+        return self.process.poll() is None
 
     @property
     def uri(self):
@@ -231,6 +250,25 @@ class Server:
                 self.kill()
         finally:
             self._forget()
+
+
+def has_ipv6():
+    try:
+        with socket.socket(socket.AF_INET6) as s:
+            s.bind(('::1', 0))
+        return True
+    except OSError:
+        return False
+
+
+def each_transport(*args):
+    """(server, URI) over a Unix socket, IPv4 and IPv6: the last two of one server."""
+    with Server(*args) as s:
+        yield s, s.uri
+    with Server(*args, tcp=True) as s:
+        yield s, 'nbd://127.0.0.1:%d' % s.port
+        if has_ipv6():
+            yield s, 'nbd://[::1]:%d' % s.port
 
 
 class TempDir:

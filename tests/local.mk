@@ -48,7 +48,9 @@ python_tests = \
 	tests/cli-run.py \
 	tests/completion.py \
 	tests/install.py \
-	tests/clients.py \
+	tests/clients-libnbd.py \
+	tests/clients-qemu.py \
+	tests/clients-tools.py \
 	tests/data-roundtrip.py \
 	tests/resource-bounds.py \
 	tests/hostile.py \
@@ -93,14 +95,14 @@ python_tests = \
 TESTS += $(python_tests)
 EXTRA_DIST += $(python_tests) tests/blockmodel.py tests/compile.py tests/harness.py tests/rawnbd.py \
 	tests/opener.py tests/plugin-opener.c
-EXTRA_DIST += tests/tsan.supp tests/abi examples
+EXTRA_DIST += tests/README.md tests/tsan.supp tests/abi examples
 
-# Plugins that tests ask how the server calls them; found by their short names.
-check_LTLIBRARIES = nbdsrv-recorder-plugin.la nbdsrv-submitter-plugin.la
-nbdsrv_recorder_plugin_la_SOURCES = tests/plugin-recorder.c
-nbdsrv_recorder_plugin_la_LDFLAGS = $(module_ldflags) -rpath $(plugindir)
-nbdsrv_submitter_plugin_la_SOURCES = tests/plugin-submitter.c
-nbdsrv_submitter_plugin_la_LDFLAGS = $(module_ldflags) -rpath $(plugindir)
+# Plugins that tests ask how the server calls them.
+check_LTLIBRARIES = tests/recorder.la tests/submitter.la
+tests_recorder_la_SOURCES = tests/plugin-recorder.c
+tests_recorder_la_LDFLAGS = $(module_ldflags) -rpath $(plugindir)
+tests_submitter_la_SOURCES = tests/plugin-submitter.c
+tests_submitter_la_LDFLAGS = $(module_ldflags) -rpath $(plugindir)
 
 # Unit tests: what has no I/O of its own.
 if HAVE_CHECK

@@ -3,7 +3,7 @@
 import os
 import signal
 
-from harness import Server, TempDir, main, pattern, wait_for
+from harness import SUBMITTER, Server, TempDir, main, pattern, wait_for
 from rawnbd import *
 
 SIZE = 1 << 20
@@ -11,7 +11,7 @@ SIZE = 1 << 20
 
 def each_form(*args):
     for form in 'simple', 'structured', 'extended':
-        with Server('submitter', *args) as s, Raw(s) as raw:
+        with Server(SUBMITTER, *args) as s, Raw(s) as raw:
             if form != 'simple':
                 getattr(raw, form)()
             yield raw.go()
@@ -65,7 +65,7 @@ def test_deep_queue_of_mixed_requests():
 
 
 def test_disc_waits_for_what_is_in_flight():
-    with Server('submitter', 'batch=20') as s, Raw(s) as raw:
+    with Server(SUBMITTER, 'batch=20') as s, Raw(s) as raw:
         raw.go()
         for i in range(20):
             raw.send(READ, i * 4096, 4096)
@@ -76,7 +76,7 @@ def test_disc_waits_for_what_is_in_flight():
 
 
 def test_client_that_goes_with_requests_in_flight():
-    with Server('submitter', 'batch=40') as s:
+    with Server(SUBMITTER, 'batch=40') as s:
         gone = [Raw(s) for _ in range(2)]
         for raw in gone:
             raw.go()
@@ -95,7 +95,7 @@ def test_sigterm_finishes_what_is_in_flight():
     with TempDir() as d:
         gate = d + '/gate'
         os.mkfifo(gate)
-        with Server('submitter', 'batch=10', 'gate=' + gate) as s, Raw(s) as raw:
+        with Server(SUBMITTER, 'batch=10', 'gate=' + gate) as s, Raw(s) as raw:
             raw.structured().go()
             for _ in range(10):
                 raw.send(READ, 0, 512)

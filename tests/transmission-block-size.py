@@ -2,10 +2,10 @@
 # Block sizes: told, kept where the client promised to keep them.
 import struct
 
-from harness import Server, main
+from harness import RECORDER, Server, main
 from rawnbd import *
 
-STRICT = ('recorder', 'size=8M', 'minimum=4096', 'preferred=65536', 'maximum=1048576')
+STRICT = (RECORDER, 'size=8M', 'minimum=4096', 'preferred=65536', 'maximum=1048576')
 
 
 def block_size(found):
@@ -13,7 +13,7 @@ def block_size(found):
 
 
 def test_defaults_are_told_when_asked():
-    with Server('recorder') as s, Raw(s) as raw:
+    with Server(RECORDER) as s, Raw(s) as raw:
         assert block_size(raw.info(OPT_INFO, '', [3])) == (1, 4096, 64 << 20)
         assert 3 not in raw.info(OPT_INFO)
 
@@ -30,14 +30,14 @@ def test_a_minimum_is_told_even_unasked():
 
 def test_preferred_is_never_below_the_minimum():
     for minimum, least in ((512, 4096), (4096, 4096), (65536, 65536)):
-        with Server('recorder', 'minimum=%d' % minimum) as s, Raw(s) as raw:
+        with Server(RECORDER, 'minimum=%d' % minimum) as s, Raw(s) as raw:
             assert block_size(raw.info(OPT_GO, '', [3])) == (minimum, least, 64 << 20)
 
 
 def test_sizes_that_make_no_sense_are_refused():
     for sizes in (['minimum=3'], ['minimum=131072'], ['preferred=5000'],
                   ['minimum=8192', 'preferred=4096'], ['preferred=65536', 'maximum=4096']):
-        with Server('recorder', *sizes) as s, Raw(s) as raw:
+        with Server(RECORDER, *sizes) as s, Raw(s) as raw:
             kind, text = raw.ask(OPT_GO, raw.info_data())[-1]
             assert kind & ERR and text, sizes
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # BLOCK_STATUS for base:allocation.
-from harness import Server, TempDir, main
+from harness import RECORDER, Server, TempDir, main
 from rawnbd import *
 
 SIZE = 8 << 20
@@ -84,7 +84,7 @@ def test_exabytes():
 
 def each_recorded(*args):
     for form in 'structured', 'extended':
-        with Server('recorder', 'size=8M', 'contexts=3', *args) as s, Raw(s) as raw:
+        with Server(RECORDER, 'size=8M', 'contexts=3', *args) as s, Raw(s) as raw:
             getattr(raw, form)()
             raw.ids = raw.set_context('base:allocation', 'x-recorder:one', 'x-other:three')
             yield raw.go()
@@ -121,12 +121,12 @@ def test_last_extent_does_not_run_past_the_end():
 
 
 def test_all_is_data_where_the_plugin_knows_no_extents():
-    with Server('recorder', 'without=extents') as s, open_memory(s) as raw:
+    with Server(RECORDER, 'without=extents') as s, open_memory(s) as raw:
         assert status(raw, 0, 1 << 20) == [(1 << 20, 0)]
 
 
 def test_no_more_than_2_to_the_20_extents():
-    with Server('recorder', 'size=2M', 'extent=1') as s, open_memory(s, 'extended') as raw:
+    with Server(RECORDER, 'size=2M', 'extent=1') as s, open_memory(s, 'extended') as raw:
         extents = status(raw, 0, 2 << 20)
         assert extents == [(1, 3), (1, 0)] * (1 << 19)
 

@@ -2,7 +2,7 @@
 # What breaks a rule is answered with the right error, and the connection lives on.
 import errno
 
-from harness import Server, main
+from harness import RECORDER, Server, main
 from rawnbd import *
 
 SIZE = 1 << 20
@@ -71,7 +71,7 @@ def test_errors_of_a_plugin_become_those_of_the_wire():
              errno.EFBIG: ENOSPC, errno.EOVERFLOW: EOVERFLOW, errno.EOPNOTSUPP: ENOTSUP,
              errno.ESHUTDOWN: ESHUTDOWN, errno.ENOENT: EINVAL, errno.EBUSY: EINVAL}
     for local, wire in known.items():
-        with Server('recorder', 'error=%d' % local) as s:
+        with Server(RECORDER, 'error=%d' % local) as s:
             for form in 'simple', 'structured', 'extended':
                 with Raw(s) as raw:
                     if form != 'simple':
@@ -85,7 +85,7 @@ def test_errors_of_a_plugin_become_those_of_the_wire():
 
 
 def test_long_read_that_fails_has_no_content():
-    with Server('recorder', 'size=8M', 'error=5', 'error_at=5M') as s:
+    with Server(RECORDER, 'size=8M', 'error=5', 'error_at=5M') as s:
         for form in 'simple', 'structured', 'extended':
             with Raw(s) as raw:
                 if form != 'simple':
@@ -97,7 +97,7 @@ def test_long_read_that_fails_has_no_content():
 
 
 def test_read_only_refuses_and_consumes():
-    with Server('recorder', 'without=write') as s, Raw(s) as raw:
+    with Server(RECORDER, 'without=write') as s, Raw(s) as raw:
         raw.structured().go()
         assert raw.flags & READ_ONLY
         for length in 1, 512, 100000, 1 << 20:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # What is to reach stable storage: FLUSH, FUA, and FUA where a plugin knows none.
-from harness import Server, TempDir, main
+from harness import RECORDER, Server, TempDir, main
 from rawnbd import *
 
 
@@ -9,7 +9,7 @@ class Recorded:
 
     def __init__(self, d, *args):
         self.path = d + '/calls'
-        self.server = Server('recorder', 'record=' + self.path, *args)
+        self.server = Server(RECORDER, 'record=' + self.path, *args)
         self.seen = 0
 
     def __enter__(self):
@@ -78,7 +78,7 @@ def test_fua_is_harmless_where_nothing_is_written():
 
 
 def test_neither_flush_nor_fua_without_a_flush():
-    with Server('recorder', 'without=flush', 'without=fua') as s, Raw(s) as raw:
+    with Server(RECORDER, 'without=flush', 'without=fua') as s, Raw(s) as raw:
         raw.go()
         assert not raw.flags & (SEND_FLUSH | SEND_FUA)
         assert raw.do(FLUSH).error == EINVAL
@@ -89,7 +89,7 @@ def test_neither_flush_nor_fua_without_a_flush():
 
 def test_multi_conn_is_what_the_plugin_says():
     for args, flag in (([], MULTI_CONN), (['without=multi-conn'], 0)):
-        with Server('recorder', *args) as s, Raw(s) as raw:
+        with Server(RECORDER, *args) as s, Raw(s) as raw:
             assert raw.go().flags & MULTI_CONN == flag
 
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # WRITE_ZEROES, fast or not, and TRIM, where plugins have them and where not.
-from harness import Server, TempDir, main
+from harness import RECORDER, Server, TempDir, main
 from rawnbd import *
 
 MIB = 1 << 20
@@ -11,7 +11,7 @@ def calls(path):
 
 
 def test_flags_reach_the_plugin():
-    with TempDir() as d, Server('recorder', 'record=' + d + '/calls') as s, Raw(s) as raw:
+    with TempDir() as d, Server(RECORDER, 'record=' + d + '/calls') as s, Raw(s) as raw:
         raw.go()
         for flags in 0, NO_HOLE, FAST_ZERO, FUA | NO_HOLE, FAST_ZERO | NO_HOLE:
             assert raw.do(ZERO, 4096, 8192, flags).error == 0
@@ -20,7 +20,7 @@ def test_flags_reach_the_plugin():
 
 def test_zeroes_are_written_where_the_plugin_has_none():
     with TempDir() as d:
-        args = ['recorder', 'size=8M', 'without=zero', 'record=' + d + '/calls']
+        args = [RECORDER, 'size=8M', 'without=zero', 'record=' + d + '/calls']
         with Server(*args) as s, Raw(s) as raw:
             raw.go()
             assert raw.flags & SEND_ZERO
@@ -32,7 +32,7 @@ def test_zeroes_are_written_where_the_plugin_has_none():
 
 def test_fast_zero_fails_before_anything_is_written():
     with TempDir() as d:
-        with Server('recorder', 'without=zero', 'without=fast-zero', 'record=' + d + '/calls') as s:
+        with Server(RECORDER, 'without=zero', 'without=fast-zero', 'record=' + d + '/calls') as s:
             with Raw(s) as raw:
                 raw.structured().go()
                 assert raw.flags & SEND_FAST_ZERO
@@ -43,7 +43,7 @@ def test_fast_zero_fails_before_anything_is_written():
 
 
 def test_fast_zero_is_not_offered_by_a_plugin_that_does_not_know_it():
-    with Server('recorder', 'without=fast-zero') as s, Raw(s) as raw:
+    with Server(RECORDER, 'without=fast-zero') as s, Raw(s) as raw:
         raw.go()
         assert not raw.flags & SEND_FAST_ZERO
         assert raw.do(ZERO, 0, 512, FAST_ZERO).error == EINVAL
@@ -51,14 +51,14 @@ def test_fast_zero_is_not_offered_by_a_plugin_that_does_not_know_it():
 
 
 def test_plugin_that_cannot_zero_fast():
-    with Server('recorder', 'error=%d' % ENOTSUP) as s, Raw(s) as raw:
+    with Server(RECORDER, 'error=%d' % ENOTSUP) as s, Raw(s) as raw:
         raw.structured().go()
         assert raw.do(ZERO, 0, 512, FAST_ZERO).error == ENOTSUP
         assert raw.do(ZERO, 4096, 512, FAST_ZERO).error == 0
 
 
 def test_trim_that_is_not_offered():
-    with Server('recorder', 'without=trim') as s, Raw(s) as raw:
+    with Server(RECORDER, 'without=trim') as s, Raw(s) as raw:
         raw.go()
         assert not raw.flags & SEND_TRIM
         assert raw.do(TRIM, 0, 512).error == EINVAL
@@ -67,7 +67,7 @@ def test_trim_that_is_not_offered():
 
 def test_cache_is_a_read_where_the_plugin_has_none():
     with TempDir() as d:
-        args = ['recorder', 'size=8M', 'without=cache', 'record=' + d + '/calls']
+        args = [RECORDER, 'size=8M', 'without=cache', 'record=' + d + '/calls']
         with Server(*args, 'with=cache') as s, Raw(s) as raw:
             assert not raw.go().flags & SEND_CACHE
             assert raw.do(CACHE, 0, 512).error == EINVAL
@@ -75,7 +75,7 @@ def test_cache_is_a_read_where_the_plugin_has_none():
 
 def test_rotational_is_told():
     for args, flag in (([], 0), (['with=rotational'], ROTATIONAL)):
-        with Server('recorder', *args) as s, Raw(s) as raw:
+        with Server(RECORDER, *args) as s, Raw(s) as raw:
             assert raw.go().flags & ROTATIONAL == flag
 
 
