@@ -38,8 +38,9 @@ def test_file_out_with_1_4_and_16_connections():
                 for n in 1, 4, 16:
                     run(['nbdcopy', '--connections=%d' % n, s.uri, d + '/out'])
                     check(image, d + '/out')
-                run(['qemu-img', 'convert', '-m', '16', '-W', '-f', 'raw', '-O', 'raw', s.uri, d + '/out'])
-                check(image, d + '/out')
+                    run(['qemu-img', 'convert', '-m', str(n), '-W', '-f', 'raw', '-O', 'raw', s.uri,
+                         d + '/out'])
+                    check(image, d + '/out')
 
 
 def test_memory_in_and_out():
@@ -51,6 +52,15 @@ def test_memory_in_and_out():
                     run(['nbdcopy', '--connections=%d' % n, s.uri, d + '/out'])
                     check(image, d + '/out')
                     assert sanitized() or s.rss() < blocks(image) * 1.1 + (64 << 20), 'memory is not sparse'
+
+
+def test_over_tcp():
+    with TempDir() as d:
+        for image in make_images(d):
+            with Server('memory', str(SIZE), tcp=True) as s:
+                run(['nbdcopy', '--connections=4', image, s.uri])
+                run(['nbdcopy', '--connections=4', s.uri, d + '/out'])
+                check(image, d + '/out')
 
 
 def test_file_in():

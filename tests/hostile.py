@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Garbage, at any time, harms at most the one who sends it.
 import random
+import socket
 import struct
 
 from harness import Server, main
@@ -62,6 +63,50 @@ def test_requests_with_random_contents():
                 throw(raw, data)
             with Raw(s) as raw:
                 assert raw.go().works()
+
+
+def test_handshake_cut_at_every_byte():
+    good = struct.pack('>I', 3)
+    for option, data in ((OPT_STRUCTURED_REPLY, b''), (OPT_SET_META, Raw.meta_data('', ['base:allocation'])),
+                         (OPT_LIST, b''), (OPT_GO, Raw.info_data('', (0, 3)))):
+        good += struct.pack('>QII', IHAVEOPT, option, len(data)) + data
+    with Server('memory', '1M') as s:
+        for cut in range(len(good)):
+            sock = s.connect()
+            sock.sendall(good[:cut])
+            sock.close()
+        with Raw(s) as raw:
+            assert raw.go().works()
+
+
+def test_connections_reset_with_requests_in_flight():
+    for args in (['memory', '16M'], ['--filter=delay', 'memory', '16M', 'delay-read=5ms']):
+        with Server(*args, tcp=True) as s, Raw(s) as good:
+            good.go()
+            for i in range(20):
+                raw = Raw(s)
+                raw.structured().go()
+                raw.sock.sendall(b''.join(raw.request(READ, 0, 1 << 20) for _ in range(i)) +
+                                 raw.request(WRITE, 0, 1 << 20, 0, bytes(i * 50000)))
+                raw.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
+                raw.sock.close()
+            assert good.works()
+
+
+def test_stalled_requests_hold_nobody_up():
+    with Server('memory', '16M') as s, Raw(s) as good:
+        good.go()
+        stalled = []
+        for i in range(100):
+            raw = Raw(s)
+            raw.go()
+            request = raw.request(WRITE, 0, 100000, 0, bytes(100000))
+            raw.sock.sendall(request[:1 + 997 * i])
+            stalled.append(raw)
+        for i in range(100):
+            assert good.works()
+        for raw in stalled:
+            raw.sock.close()
 
 
 def test_clients_killed_in_the_middle_of_everything():

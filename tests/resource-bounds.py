@@ -30,18 +30,18 @@ def test_idle_connections():
         wait_for('their threads to end', lambda: s.threads() <= threads + 1)
 
 
-def read_all(s, size, length, depth):
+def read_all(s, start, size, length, depth):
     with Raw(s) as raw:
         raw.structured().go()
         sent = 0
         for _ in range(depth):
-            raw.send(READ, sent * length, length)
+            raw.send(READ, start + sent * length, length)
             sent += 1
         for _ in range(size // length):
             reply = raw.reply()
             assert reply.error == 0
             if sent < size // length:
-                raw.send(READ, sent * length, length)
+                raw.send(READ, start + sent * length, length)
                 sent += 1
 
 
@@ -52,11 +52,11 @@ def test_memory_of_busy_readers():
             f.truncate(4 << 30)
             for i in range(64):
                 f.seek(i << 26)
-                f.write(b'x' * MIB)
+                f.write(b'x' * (2 * MIB))
         with Server('file', path) as s:
             rss, worst = s.rss(), 0
-            readers = [threading.Thread(target=read_all, args=(s, 512 * MIB, 2 * MIB, 16))
-                       for _ in range(4)]
+            readers = [threading.Thread(target=read_all, args=(s, i << 30, 1 << 30, 2 * MIB, 16))
+                       for i in range(4)]
             for t in readers:
                 t.start()
             while any(t.is_alive() for t in readers):

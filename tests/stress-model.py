@@ -5,7 +5,7 @@ import os
 import random
 import threading
 
-from harness import Server, TempDir, main
+from harness import RECORDER, SUBMITTER, Server, TempDir, main
 from rawnbd import *
 
 CONNECTIONS = 4
@@ -29,7 +29,9 @@ class Client(threading.Thread):
         self.raw = Raw(server)
         if form != 'simple':
             getattr(self.raw, form)()
+            self.context = self.raw.set_context('base:allocation')['base:allocation']
         self.raw.go()
+        self.more = [CACHE] if self.raw.flags & SEND_CACHE else []
         self.rng = random.Random(number)
         self.stripes = list(range(number, SIZE // STRIPE, CONNECTIONS))
         self.model = {n: bytearray(STRIPE) for n in self.stripes}
@@ -44,7 +46,8 @@ class Client(threading.Thread):
         for n in self.rng.sample(self.stripes, DEPTH):
             at, length = self.range()
             offset = n * STRIPE + at
-            kind = self.rng.choice([READ, READ, WRITE, WRITE, ZERO, TRIM, FLUSH])
+            kind = self.rng.choice([READ, READ, WRITE, WRITE, ZERO, TRIM, FLUSH,
+                                    *self.more])
             if kind == READ:
                 reads[raw.send(READ, offset, length)] = (offset, bytes(self.model[n][at:at + length]))
             elif kind == WRITE:
@@ -60,6 +63,8 @@ class Client(threading.Thread):
                 raw.reply()
                 raw.send(ZERO, offset, length)
                 self.model[n][at:at + length] = bytes(length)
+            elif kind == CACHE:
+                raw.send(CACHE, offset, length)
             else:
                 raw.send(FLUSH)
         return reads
@@ -87,6 +92,17 @@ class Client(threading.Thread):
             self.one_round()
         for n in self.stripes:
             assert self.raw.read(n * STRIPE, STRIPE) == bytes(self.model[n]), 'stripe %d' % n
+            if self.raw.is_structured:
+                self.check_status(n)
+
+    def check_status(self, n):
+        """What is said to be zero is zero."""
+        at = 0
+        for length, flags in self.raw.do(STATUS, n * STRIPE, STRIPE).extents[self.context]:
+            data = self.model[n][at:at + length]
+            assert not flags & 2 or data == bytes(len(data)), 'stripe %d at %d' % (n, at)
+            at += length
+        assert at >= STRIPE
 
     def one_round(self):
         raw, replies = self.raw, {}
@@ -141,6 +157,18 @@ def stress(*args, path=None):
 
 def test_memory():
     stress('memory', str(SIZE))
+
+
+def test_memory_allocated_at_once():
+    stress('memory', str(SIZE), 'allocator=malloc')
+
+
+def test_plugin_that_lacks_almost_everything():
+    stress(RECORDER, 'size=%d' % SIZE, 'without=zero', 'without=fua', 'without=extents')
+
+
+def test_asynchronous_plugin():
+    stress(SUBMITTER, 'size=%d' % SIZE)
 
 
 def test_memory_on_workers():
