@@ -85,10 +85,21 @@ size_factor(char suffix)
   return suffix != '\0' && p ? (uint64_t)1 << (10 * (p - letters)) : 0;
 }
 
+/* Exact, as a long double is not everywhere (valgrind's has 53 bits). */
+static bool
+whole_size(const char *digits, uint64_t factor, uint64_t *size)
+{
+  errno = 0;
+  *size = strtoull(digits, NULL, 10);
+  return errno == 0 && !__builtin_mul_overflow(*size, factor, size) &&
+         *size <= INT64_MAX;
+}
+
 NBDSRV_PUBLIC int
 nbdsrv_parse_size(const char *what, const char *text, uint64_t *size)
 {
   static const char why[] = "is not a size: try 512, 4k, 1.5M, 1G";
+  static const char too_large[] = "is more than 2^63 - 1 bytes";
   uint64_t factor = 1;
   long double v;
   char *end;
@@ -104,9 +115,11 @@ nbdsrv_parse_size(const char *what, const char *text, uint64_t *size)
     if (factor == 0 || end[1] != '\0')
       return refuse(what, text, why);
   }
+  if (!memchr(text, '.', (size_t)(end - text)))
+    return whole_size(text, factor, size) ? 0 : refuse(what, text, too_large);
   v *= factor;
   if (errno == ERANGE || v > (long double)INT64_MAX)
-    return refuse(what, text, "is more than 2^63 - 1 bytes");
+    return refuse(what, text, too_large);
   if (v != floorl(v))
     return refuse(what, text, "is not a whole number of bytes");
   *size = (uint64_t)v;
