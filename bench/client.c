@@ -202,7 +202,9 @@ static bool
 prepare(struct client *c, struct batch *b)
 {
   const struct load *load = c->load;
-  size_t payload = (size_t)load->block * (load->verify ? load->depth : 1);
+  bool writes = load->command == NBD_CMD_WRITE ||
+                (load->command == NBD_CMD_READ && load->read_percent < 100);
+  size_t payload = writes ? (size_t)load->block * (load->verify ? load->depth : 1) : 1;
 
   b->iov = calloc((size_t)load->depth * 2, sizeof *b->iov);
   b->heads = calloc(load->depth, NBD_EXTENDED_REQUEST_SIZE);

@@ -19,4 +19,5 @@ bench_reference_CFLAGS = $(AM_CFLAGS) -pthread
 bench-programs: bench/load bench/reference
 .PHONY: bench-programs
 
-EXTRA_DIST += bench/run.py bench/README.md
+EXTRA_DIST += bench/README.md bench/run.py bench/backends.py bench/cases.py bench/measure.py \
+	bench/picture.py bench/processes.py bench/results.py

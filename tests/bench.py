@@ -2,10 +2,16 @@
 """The benchmark's load generator and its reference server do what they say."""
 import json
 import os
+import signal
 import socket
 import subprocess
+import sys
+from xml.etree import ElementTree
 
-from harness import BUILDDIR, Server, TempDir, main, run, wait_for
+from harness import BUILDDIR, NBDSRV, SRCDIR, Server, TempDir, main, run, wait_for
+
+sys.path.insert(0, os.path.join(SRCDIR, 'bench'))
+from processes import family
 
 LOAD = os.path.join(BUILDDIR, 'bench', 'load')
 REFERENCE = os.path.join(BUILDDIR, 'bench', 'reference')
@@ -130,6 +136,63 @@ def test_refusals_are_clear():
     assert 'cannot connect' in complaint('--unix', s.socket)
     for wrong in ['nbd://'], ['http://localhost'], ['--depth', '0', 'nbd://localhost'], []:
         assert 'load: ' in complaint(*wrong)
+
+
+def compare(directory, *args):
+    """The comparison as ./dev bench runs it, as short as can be."""
+    out = os.path.join(directory, 'json')
+    picture = os.path.join(directory, 'svg')
+    r = run([sys.executable, '-B', os.path.join(SRCDIR, 'bench', 'run.py'), '--builddir',
+             BUILDDIR, '--nbdsrv', NBDSRV, '--dir', directory, '--rounds', '2', '--seconds',
+             '0.05', '--size', '8', '--server', 'nbdsrv', '--server', 'reference',
+             '--json', out, '--svg', picture, *args])
+    with open(out, encoding='utf-8') as f:
+        return r.stdout, json.load(f), ElementTree.parse(picture).getroot()
+
+
+def test_comparison():
+    with TempDir() as d:
+        text, figures, picture = compare(d, '--case', 'memory-read-4k', '--case', 'file-disk')
+        assert os.listdir(d) in (['json', 'svg'], ['svg', 'json']), os.listdir(d)
+    names = [c['name'] for c in figures['cases']]
+    assert names == ['memory-read-4k', 'file-disk-read-4k', 'file-disk-write-4k',
+                     'file-disk-read-1m', 'file-disk-write-1m'], names
+    for case in figures['cases']:
+        assert not case['failures'], case['failures']
+        for server in 'nbdsrv', 'reference':
+            assert len(case['servers'][server]['requests_per_s']['rounds']) == 2, case
+        assert case['name'] in text
+    assert picture.tag.endswith('svg')
+    assert len([e for e in picture.iter() if e.tag.endswith('rect')]) == 3
+
+
+def test_comparison_leaves_nothing_when_interrupted():
+    with TempDir() as d:
+        p = subprocess.Popen(
+            [sys.executable, '-B', os.path.join(SRCDIR, 'bench', 'run.py'), '--builddir',
+             BUILDDIR, '--nbdsrv', NBDSRV, '--dir', d, '--seconds', '60', '--size', '8',
+             '--server', 'nbdsrv', '--case', 'file-disk-read-4k'],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+        try:
+            wait_for('the load', lambda: 'load' in family_names(p.pid))
+            members = list(family(p.pid))
+            os.killpg(p.pid, signal.SIGINT)
+            p.wait(timeout=20)
+        finally:
+            p.kill()
+            p.wait()
+        assert p.returncode == 130, p.returncode
+        assert not os.listdir(d), os.listdir(d)
+        for member in members:
+            assert not os.path.exists('/proc/%d' % member), member
+
+
+def family_names(pid):
+    names = []
+    for member in family(pid):
+        with open('/proc/%d/comm' % member, encoding='ascii') as f:
+            names.append(f.read().strip())
+    return names
 
 
 def test_idle_connections():
