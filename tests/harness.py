@@ -39,6 +39,7 @@ BUILDDIR = os.environ.get('builddir', os.path.dirname(os.path.abspath(NBDSRV)))
 # Plugins made for tests.
 RECORDER = os.path.join(BUILDDIR, 'tests', '.libs', 'recorder.so')
 SUBMITTER = os.path.join(BUILDDIR, 'tests', '.libs', 'submitter.so')
+OPENER = os.path.join(BUILDDIR, 'tests', '.libs', 'opener.so')
 
 _last_log = []
 

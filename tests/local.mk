@@ -94,15 +94,17 @@ python_tests = \
 
 TESTS += $(python_tests)
 EXTRA_DIST += $(python_tests) tests/blockmodel.py tests/compile.py tests/harness.py tests/rawnbd.py \
-	tests/opener.py tests/plugin-opener.c
+	tests/opener.py
 EXTRA_DIST += tests/README.md tests/tsan.supp tests/abi examples
 
 # Plugins that tests ask how the server calls them.
-check_LTLIBRARIES = tests/recorder.la tests/submitter.la
+check_LTLIBRARIES = tests/recorder.la tests/submitter.la tests/opener.la
 tests_recorder_la_SOURCES = tests/plugin-recorder.c
 tests_recorder_la_LDFLAGS = $(module_ldflags) -rpath $(plugindir)
 tests_submitter_la_SOURCES = tests/plugin-submitter.c
 tests_submitter_la_LDFLAGS = $(module_ldflags) -rpath $(plugindir)
+tests_opener_la_SOURCES = tests/plugin-opener.c
+tests_opener_la_LDFLAGS = $(module_ldflags) -rpath $(plugindir)
 
 # Unit tests: what has no I/O of its own.
 if HAVE_CHECK

@@ -5,17 +5,14 @@
         ...
         assert s.calls() == ['open name', 'close name']
 """
-from compile import build, source_file
-from harness import Server, TempDir
+from harness import OPENER, Server, TempDir
 
 
 class Opener(Server):
     def __init__(self, *params):
-        self.built = TempDir()
-        d = self.built.__enter__()
-        self.record = d + '/record'
-        plugin = build(source_file('tests/plugin-opener.c'), 'opener.so', d)
-        super().__init__(plugin, 'record=' + self.record, *params)
+        self.place = TempDir()
+        self.record = self.place.__enter__() + '/record'
+        super().__init__(OPENER, 'record=' + self.record, *params)
 
     def calls(self):
         with open(self.record) as f:
@@ -25,4 +22,4 @@ class Opener(Server):
         try:
             super().__exit__(*args)
         finally:
-            self.built.__exit__()
+            self.place.__exit__()
