@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "plugins/memory/store.h"
 #include "plugins/memory/tree.h"
@@ -228,6 +229,22 @@ START_TEST(test_huge_pages_come_and_go)
 }
 END_TEST
 
+/* As all of it is under --swap. */
+START_TEST(test_locked_memory_is_cleared)
+{
+  struct store *s = store_new();
+  uint8_t data[32 * PAGE], got[32 * PAGE], none[32 * PAGE] = {0};
+
+  memset(data, 'l', sizeof data);
+  ck_assert_int_eq(store_write(s, data, sizeof data, 0), 0);
+  ck_assert_int_eq(mlock(tree_find(&s->tree, 0, NULL)->data, 16 * PAGE), 0);
+  store_trim(s, sizeof data, 0);
+  store_read(s, got, sizeof got, 0);
+  ck_assert(memcmp(got, none, sizeof got) == 0);
+  store_free(s);
+}
+END_TEST
+
 /* ------------------------------------------------------------------ threads */
 
 #define THREADS 4
@@ -325,6 +342,7 @@ main(void)
       test_lend_names_large_holes_only,
       test_lent_memory_stays_with_its_offset,
       test_huge_pages_come_and_go,
+      test_locked_memory_is_cleared,
       test_neighbours_do_not_lose_data,
   };
 

@@ -8,8 +8,10 @@
 
 #include "arena.h"
 
-/* As much is reserved at once, less where that much is refused. */
-#define ARENA_CHUNKS 128u
+/* Each arena is twice as large as the one before, within these bounds, and less where
+ * that much is refused: where all memory is locked (--swap), all of it is used. */
+#define FEWEST_CHUNKS 8u
+#define MOST_CHUNKS   128u
 
 /* A kernel allows a process some 65,000 mappings; each split makes one more. */
 #define MOST_SPLITS 16384u
@@ -18,7 +20,7 @@ struct arena {
   struct arena *next;
   uint8_t *base;
   unsigned chunks;
-  uint64_t huge[ARENA_CHUNKS / 64]; /* chunks that may have a huge page */
+  uint64_t huge[MOST_CHUNKS / 64]; /* chunks that may have a huge page */
 };
 
 void
@@ -61,14 +63,16 @@ map_aligned(unsigned chunks)
 }
 
 static struct arena *
-new_arena(void)
+new_arena(const struct arena *before)
 {
   struct arena *arena = calloc(1, sizeof *arena);
+  unsigned chunks = before ? 2 * before->chunks : FEWEST_CHUNKS;
 
   if (!arena)
     return NULL;
-  for (arena->chunks = ARENA_CHUNKS; arena->chunks > 0; arena->chunks /= 2) {
-    arena->base = map_aligned(arena->chunks);
+  for (chunks = chunks < MOST_CHUNKS ? chunks : MOST_CHUNKS; chunks > 0; chunks /= 2) {
+    arena->chunks = chunks;
+    arena->base = map_aligned(chunks);
     if (arena->base)
       return arena;
   }
@@ -83,7 +87,7 @@ arenas_take(struct arenas *arenas)
 
   pthread_mutex_lock(&arenas->lock);
   if (!arenas->list || arenas->taken == arenas->list->chunks) {
-    struct arena *fresh = new_arena();
+    struct arena *fresh = new_arena(arenas->list);
     if (!fresh)
       goto out;
     fresh->next = arenas->list;

@@ -10,6 +10,10 @@
 #include "store.h"
 #include "tree.h"
 
+#ifndef MADV_DONTNEED_LOCKED
+#define MADV_DONTNEED_LOCKED 24
+#endif
+
 /* Memory is given back in groups of that many pages, so that small trims need no
  * system call each. */
 #define GROUP 16u
@@ -160,10 +164,22 @@ store_write(struct store *s, const void *buf, uint64_t len, uint64_t off)
 /* ------------------------------------------------------------------- clearing */
 
 static void
+clear_run(struct chunk *c, unsigned first, unsigned end)
+{
+  bytes_clear(c->data + first * PAGE, (end - first) * PAGE);
+}
+
+/* Whole groups: the kernel's pages may be as large.  Memory that is locked stays, in
+ * older kernels. */
+static void
 give_back(struct chunk *c, unsigned first, unsigned end)
 {
-  if (first < end)
-    madvise(c->data + first * PAGE, (end - first) * PAGE, MADV_DONTNEED);
+  uint8_t *at = c->data + first * PAGE;
+  size_t len = (end - first) * PAGE;
+
+  if (len > 0 && madvise(at, len, MADV_DONTNEED) == -1 &&
+      madvise(at, len, MADV_DONTNEED_LOCKED) == -1)
+    clear_run(c, first, end);
 }
 
 /* With the chunk's lock: clears part of one page, if it holds anything. */
@@ -181,11 +197,19 @@ clear_pages(struct chunk *c, unsigned first, unsigned end)
   bool allocated;
 
   for (unsigned page = first, n; page < end; page += n) {
+    unsigned whole, whole_end;
+
     n = chunk_run(c, page, end, &allocated);
-    if (allocated && n >= GROUP)
-      give_back(c, page, page + n);
-    else if (allocated)
-      bytes_clear(c->data + page * PAGE, n * PAGE);
+    whole = (page + GROUP - 1) / GROUP * GROUP;
+    whole_end = (page + n) / GROUP * GROUP;
+    if (!allocated)
+      continue;
+    if (whole < whole_end) {
+      clear_run(c, page, whole);
+      give_back(c, whole, whole_end);
+      clear_run(c, whole_end, page + n);
+    } else
+      clear_run(c, page, page + n);
   }
 }
 
@@ -197,7 +221,7 @@ clear_bits(struct chunk *c, unsigned group, unsigned bits)
     unsigned first = (unsigned)__builtin_ctz(bits);
     unsigned n = (unsigned)__builtin_ctz(~(bits >> first));
 
-    bytes_clear(c->data + (group + first) * PAGE, n * PAGE);
+    clear_run(c, group + first, group + first + n);
     bits &= ~(((1u << n) - 1) << first);
   }
 }
