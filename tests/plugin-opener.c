@@ -141,7 +141,7 @@ describe(void *handle, struct nbdsrv_info *info)
   static const char *const some[] = {"x-a:one",         "x-a:two",   "x-b:one",
                                      "nocolon",         ":nameless", "base:mine",
                                      "base:allocation", "x-a:\xff",  NULL};
-  static char names[30][8];
+  static char names[30][16];
   static const char *many[31];
   const struct handle *h = handle;
 
