@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <pthread.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
@@ -26,12 +27,12 @@
 
 static int ready_fd = -1; /* the child's end of the pipe to the parent of the fork */
 
-/* A daemon's descriptors must not take the numbers of the standard ones. */
 void
-daemon_open_standard_files(void)
+daemon_begin(void)
 {
   int fd;
 
+  signal(SIGPIPE, SIG_IGN);
   do
     fd = open("/dev/null", O_RDWR);
   while (fd >= 0 && fd <= STDERR_FILENO);
@@ -66,6 +67,25 @@ daemon_lock_memory(const struct options *o)
   return errno;
 }
 
+static void
+change_mask(int how)
+{
+  sigset_t set;
+
+  sigemptyset(&set);
+  sigaddset(&set, SIGTERM);
+  sigaddset(&set, SIGINT);
+  sigaddset(&set, SIGQUIT);
+  sigaddset(&set, SIGHUP);
+  pthread_sigmask(how, &set, NULL);
+}
+
+void
+daemon_hold_signals(void)
+{
+  change_mask(SIG_BLOCK);
+}
+
 /* The parent's part: the child's word, or its death. */
 static int
 wait_for_child(int fd)
@@ -97,6 +117,7 @@ daemon_fork(bool *parent)
     return errno;
   }
   if (pid > 0) {
+    change_mask(SIG_UNBLOCK); /* nothing is to be cleaned up here */
     close(fds[1]);
     *parent = true;
     return wait_for_child(fds[0]);
@@ -281,6 +302,6 @@ daemon_handle_signals(void)
   sigaction(SIGTERM, &quit, NULL);
   sigaction(SIGINT, &quit, NULL);
   sigaction(SIGQUIT, &quit, NULL);
-  signal(SIGPIPE, SIG_IGN);
+  change_mask(SIG_UNBLOCK);
   signal(SIGXFSZ, SIG_IGN); /* a write beyond ulimit -f fails with EFBIG instead */
 }

@@ -8,8 +8,9 @@
 struct options;
 struct server;
 
-/* Opens those of stdin, stdout and stderr that are closed. */
-void daemon_open_standard_files(void);
+/* First of all: sockets must not get the numbers of stdin, stdout and stderr where
+ * those are closed, and nobody who stops reading ends this process (SIGPIPE). */
+void daemon_begin(void);
 
 /* Called in this order; each 0 or an errno value after one line. */
 int daemon_tie_to_parent(const struct options *options); /* --exit-with-parent */
@@ -25,8 +26,11 @@ int daemon_drop_privileges(const struct options *options);
 void daemon_is_ready(bool keep_stderr);
 void daemon_is_stopping(void);
 
+/* Signals wait from here on, so that none ends the process before what it has put into
+ * the file system can be removed. */
+void daemon_hold_signals(void);
 /* SIGTERM, SIGINT, SIGQUIT end the server, SIGHUP has it read credentials again (and
- * ends it where a terminal is closed); SIGPIPE is ignored. */
+ * ends it where a terminal is closed).  Those that waited come now. */
 void daemon_handle_signals(void);
 
 #endif

@@ -256,29 +256,39 @@ become_server(struct server *server, const struct options *o,
   return status;
 }
 
+/* The stack is ready; nothing has been put into the file system so far. */
 static int
-start(struct server *server, const struct options *o, struct layer *top)
+listen_and_serve(struct server *server, const struct options *o, struct layer *top)
 {
   struct listeners listeners;
   struct export export;
-  struct tls_context *tls = NULL;
+  int status;
+
+  daemon_hold_signals();
+  if (listen_open(o, &listeners) != 0)
+    return EXIT_FAILURE;
+  export_init(&export, top);
+  log_debug("thread model %s", dump_thread_model(export.threads));
+  server->exports = &export;
+  status = become_server(server, o, &listeners);
+  listen_close(o, &listeners);
+  export_destroy(&export);
+  return status;
+}
+
+static int
+start(struct server *server, const struct options *o, struct layer *top)
+{
   int status = EXIT_FAILURE;
 
   stdio_is_free = !o->single;
   if (params_apply(top, o->params, o->param_count) != 0)
     return status;
-  if (o->tls != TLS_OFF && tls_context_new(o, &tls) != 0)
+  if (o->tls != TLS_OFF && tls_context_new(o, &server->tls) != 0)
     return status;
-  if (layer_ready(top) == 0 && listen_open(o, &listeners) == 0) {
-    export_init(&export, top);
-    log_debug("thread model %s", dump_thread_model(export.threads));
-    server->exports = &export;
-    server->tls = tls;
-    status = become_server(server, o, &listeners);
-    listen_close(o, &listeners);
-    export_destroy(&export);
-  }
-  tls_context_free(tls);
+  if (layer_ready(top) == 0)
+    status = listen_and_serve(server, o, top);
+  tls_context_free(server->tls);
   return status;
 }
 
@@ -290,7 +300,7 @@ main(int argc, char **argv)
   struct layer *top = NULL;
   int status = EXIT_FAILURE;
 
-  daemon_open_standard_files();
+  daemon_begin();
   if (options_parse(argc, argv, &options) != 0) {
     options_free(&options);
     return EXIT_FAILURE;

@@ -162,6 +162,19 @@ def test_memory_is_locked_in_the_background():
             assert int(s.status('VmLck')[0]) > 1000
 
 
+def test_signals_at_any_time_leave_nothing_behind():
+    """Sent during the start: at once, and as soon as the socket is seen."""
+    for number in signal.SIGTERM, signal.SIGINT:
+        for i in range(10):
+            with TempDir() as d:
+                p = subprocess.Popen([NBDSRV, '-f', '-U', d + '/sock', '-P', d + '/pid', 'memory', '1M'])
+                if i % 5:
+                    wait_for('the socket', lambda: os.path.exists(d + '/sock'), 20)
+                p.send_signal(number)
+                assert p.wait(20) in (0, -number)
+                assert os.listdir(d) == []
+
+
 def test_hangup_does_not_end_a_service():
     with Server('memory', '1M') as s:
         for _ in range(3):
@@ -182,10 +195,11 @@ def test_hangup_of_a_terminal_ends_the_server():
 
 def test_broken_pipe_on_stderr_does_not_end_it():
     with TempDir() as d:
-        p = subprocess.Popen([NBDSRV, '-f', '-v', '-U', d + '/sock', '-P', d + '/pid', 'memory', '1M'],
-                             stderr=subprocess.PIPE)
+        here, there = os.pipe()
+        os.close(here)
+        p = subprocess.Popen([NBDSRV, '-f', '-v', '-U', d + '/sock', '-P', d + '/pid', 'memory', '1M'], stderr=there)
+        os.close(there)
         wait_for('the server', lambda: os.path.exists(d + '/pid') and open(d + '/pid').read())
-        p.stderr.close()
         assert run(['nbdinfo', '--size', 'nbd+unix:///?socket=%s/sock' % d]).stdout == '1048576\n'
         p.terminate()
         assert p.wait(20) == 0
