@@ -54,7 +54,6 @@ server_nbdsrv_CPPFLAGS = \
 	-DBINDIR='"$(bindir)"' -DSBINDIR='"$(sbindir)"' -DLIBDIR='"$(libdir)"' \
 	-DMANDIR='"$(mandir)"' -DSYSCONFDIR='"$(sysconfdir)"' \
 	-DHOST_CPU='"$(host_cpu)"' -DHOST_OS='"$(host_os)"'
-server_nbdsrv_CFLAGS = $(AM_CFLAGS) -pthread $(GNUTLS_CFLAGS)
-server_nbdsrv_LDADD = $(GNUTLS_LIBS)
+server_nbdsrv_CFLAGS = $(AM_CFLAGS) -pthread
 # Plugins find the server's functions in the program.
 server_nbdsrv_LDFLAGS = $(AM_LDFLAGS) -pthread -rdynamic

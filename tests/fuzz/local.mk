@@ -13,7 +13,6 @@ tests_fuzz_client_SOURCES = tests/fuzz/client.c tests/fuzz/start.c tests/fuzz/st
 tests_fuzz_client_CPPFLAGS = $(server_nbdsrv_CPPFLAGS) -I$(top_srcdir) \
 	-DMODULES='"$(abs_top_builddir)/.libs"'
 tests_fuzz_client_CFLAGS = $(server_nbdsrv_CFLAGS)
-tests_fuzz_client_LDADD = $(server_nbdsrv_LDADD)
 tests_fuzz_client_LDFLAGS = $(server_nbdsrv_LDFLAGS) -fsanitize=fuzzer
 
 tests_fuzz_stream_SOURCES = tests/fuzz/stream.c tests/fuzz/start.c tests/fuzz/start.h \
@@ -21,7 +20,6 @@ tests_fuzz_stream_SOURCES = tests/fuzz/stream.c tests/fuzz/start.c tests/fuzz/st
 	tests/fuzz/memory-transport.c tests/fuzz/memory-transport.h $(server_parts)
 tests_fuzz_stream_CPPFLAGS = $(tests_fuzz_client_CPPFLAGS)
 tests_fuzz_stream_CFLAGS = $(server_nbdsrv_CFLAGS)
-tests_fuzz_stream_LDADD = $(server_nbdsrv_LDADD)
 tests_fuzz_stream_LDFLAGS = $(tests_fuzz_client_LDFLAGS)
 
 fuzz-programs: $(fuzz_programs)
