@@ -17,6 +17,9 @@
 /* What holes look like where they cannot be named: never written, all zeroes. */
 static const uint8_t zeroes[256 * 1024];
 
+/* Longer lists are not kept for the next block status. */
+#define EXTENTS_KEPT 256
+
 unsigned
 reply_wire_error(int error)
 {
@@ -346,4 +349,8 @@ request_release(struct request *request)
   request->more_room = NULL;
   free(request->text);
   request->text = NULL;
+  if (request->command == NBD_CMD_BLOCK_STATUS && request->extents)
+    for (unsigned i = 0; i < request->conn->agreed.context_count; i++)
+      if (request->extents[i].room > EXTENTS_KEPT)
+        extents_release(&request->extents[i]);
 }

@@ -26,6 +26,11 @@
 #define IN_FLIGHT_BYTES    (8u * 1024 * 1024)
 #define IN_FLIGHT_REQUESTS 1024u
 
+/* What block status is thought to need: layers rarely tell more than sectors apart.
+ * An extent stands in the list and in the reply. */
+#define FINEST_EXTENT 512u
+#define EXTENT_BYTES  (sizeof(struct extent) + 16)
+
 /* A batch is sent when it has grown to this, even if there is more to do. */
 #define BATCH_BYTES    (512u * 1024)
 #define BATCH_REQUESTS 128u
@@ -368,6 +373,22 @@ layer_flags(uint16_t wire_flags)
                        NBDSRV_FLAG_FAST_ZERO);
 }
 
+/* The memory that a request may hold until it is answered. */
+static uint64_t
+charge_of(const struct connection *conn, const struct request *request)
+{
+  uint64_t extents = request->length / FINEST_EXTENT + 1;
+
+  if (request->command == NBD_CMD_READ || request->command == NBD_CMD_WRITE)
+    return request->length;
+  if (request->command != NBD_CMD_BLOCK_STATUS ||
+      (request->wire_flags & NBD_CMD_FLAG_REQ_ONE))
+    return 0;
+  if (extents > NBD_MAX_EXTENTS)
+    extents = NBD_MAX_EXTENTS;
+  return extents * EXTENT_BYTES * conn->agreed.context_count;
+}
+
 static void
 serve(struct connection *conn, struct request *request)
 {
@@ -375,10 +396,7 @@ serve(struct connection *conn, struct request *request)
   bool lone = conn->in_start == conn->in_end && before == atomic_load(&conn->done);
 
   request->flags = layer_flags(request->wire_flags);
-  request->charge =
-      request->command == NBD_CMD_READ || request->command == NBD_CMD_WRITE
-          ? request->length
-          : 0;
+  request->charge = charge_of(conn, request);
   if (request->error == 0)
     request->error = atomic_load_explicit(&conn->server->quitting, memory_order_relaxed)
                          ? ESHUTDOWN

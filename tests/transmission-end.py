@@ -7,7 +7,7 @@ import struct
 import socket
 import termios
 
-from harness import Server, TempDir, main, wait_for
+from harness import RECORDER, Server, TempDir, main, wait_for
 from rawnbd import *
 
 SIZE = 64 << 20
@@ -165,6 +165,25 @@ def test_client_that_takes_no_answers_is_held_back():
         for _ in range(100):
             assert good.works()
         assert s.rss() - before < 64 << 20
+        stalled.sock.close()
+
+
+def test_the_same_for_long_lists_of_extents():
+    with Server(RECORDER, 'size=64M', 'extent=512', 'contexts=3') as s, Raw(s) as good:
+        good.structured().go()
+        before = s.rss()
+        stalled = Raw(s)
+        stalled.extended()
+        assert len(stalled.set_context('base:allocation', 'x-recorder:one')) == 2
+        stalled.go()
+        requests = b''.join(stalled.request(STATUS, 0, SIZE) for _ in range(200))
+        stalled.sock.sendall(requests)
+        worst = 0
+        for _ in range(200):
+            assert good.works()
+            worst = max(worst, s.rss() - before)
+            select.select([], [], [], 0.01)
+        assert worst < 64 << 20, '%d MiB' % (worst >> 20)
         stalled.sock.close()
 
 
