@@ -371,7 +371,8 @@ extern int nbdsrv_parse_uint64(const char *what, const char *text, uint64_t max,
 extern int nbdsrv_read_password(const char *value, char **password);
 
 /* Sleeps that long, less if the server ends or this client goes away: ESHUTDOWN
- * then, 0 after a whole sleep.  In calls that may block. */
+ * then, 0 after a whole sleep.  In calls that may block; with 0 in any, as a question
+ * for long loops. */
 extern int nbdsrv_sleep(uint64_t ns);
 
 /* The thread model of the whole stack, enum nbdsrv_thread_model.  From start () on,

@@ -12,6 +12,8 @@
 #include "emulate.h"
 #include "layer.h"
 
+/* One request may be for exabytes: between the pieces it is seen whether anybody still
+ * waits for it (nbdsrv_sleep (0)). */
 #define PIECE (1024u * 1024)
 
 /* Never written: one copy for all. */
@@ -20,18 +22,20 @@ static const uint8_t zeroes[PIECE];
 static int
 zero_by_write(struct nbdsrv_next *at, uint32_t flags, uint64_t len, uint64_t off)
 {
+  int error = 0;
+
   if (flags & NBDSRV_FLAG_FAST_ZERO)
     return ENOTSUP;
   flags &= NBDSRV_FLAG_FUA;
-  while (len > 0) {
+  while (len > 0 && !error) {
     size_t n = len < PIECE ? (size_t)len : PIECE;
-    int error = layer_do(at, NBD_CMD_WRITE, flags, n, off, (void *)zeroes, NULL);
-    if (error)
-      return error;
+    error = layer_do(at, NBD_CMD_WRITE, flags, n, off, (void *)zeroes, NULL);
     len -= n;
     off += n;
+    if (len > 0 && !error)
+      error = nbdsrv_sleep(0);
   }
-  return 0;
+  return error;
 }
 
 static int
@@ -46,6 +50,8 @@ cache_by_read(struct nbdsrv_next *at, uint64_t len, uint64_t off)
     error = layer_do(at, NBD_CMD_READ, 0, n, off, buf, NULL);
     len -= n;
     off += n;
+    if (len > 0 && !error)
+      error = nbdsrv_sleep(0);
   }
   free(buf);
   return error;

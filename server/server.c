@@ -141,8 +141,8 @@ sleep_until(const struct timespec *until, struct pollfd *fds, unsigned count)
       left.tv_nsec += 1000000000;
       left.tv_sec--;
     }
-    if (left.tv_sec < 0)
-      return 0;
+    if (left.tv_sec < 0) /* a look is owed even so */
+      left = (struct timespec){0};
     r = ppoll(fds, count, &left, NULL);
     if (r > 0)
       return ESHUTDOWN;

@@ -14,8 +14,8 @@
 #define MOST_CONTEXTS 3
 
 struct recorder {
-  uint64_t size, extent;
-  const char *record;
+  uint64_t size, keep, extent;
+  const char *record, *error_op;
   uint32_t without, with; /* NBDSRV_CAN_*: cleared, added */
   uint32_t minimum, preferred, maximum, contexts;
   int32_t error;
@@ -47,6 +47,8 @@ static const struct {
 
 static const struct nbdsrv_param params[] = {
     MEMBER(size, NBDSRV_SIZE, "1M", "of the disk"),
+    MEMBER(keep, NBDSRV_SIZE, "1G",
+           "bytes that are kept; what is written behind is lost"),
     MEMBER(record, NBDSRV_PATH, NULL, "where the calls are written down"),
     MEMBER(minimum, NBDSRV_UINT32, NULL, "block size stated"),
     MEMBER(preferred, NBDSRV_UINT32, NULL, "block size stated"),
@@ -55,6 +57,7 @@ static const struct nbdsrv_param params[] = {
     MEMBER(extent, NBDSRV_SIZE, "64k", "length of extents, hole and data in turn"),
     MEMBER(error, NBDSRV_INT32, NULL, "errno value for calls that touch error_at"),
     MEMBER(error_at, NBDSRV_SIZE, "0", "offset of the bad byte"),
+    MEMBER(error_op, NBDSRV_STRING, NULL, "the only call that fails: read, zero ..."),
     {"without", NBDSRV_FREE, NBDSRV_REPEAT, 0, NULL, "an ability to lack", NULL,
      "ABILITY"},
     {"with", NBDSRV_FREE, NBDSRV_REPEAT, 0, NULL, "an ability to add", NULL, "ABILITY"},
@@ -82,7 +85,8 @@ ready(void *inst)
 
   r->fd =
       r->record ? open(r->record, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600) : -1;
-  r->disk = calloc(1, r->size ? r->size : 1);
+  r->keep = r->keep < r->size ? r->keep : r->size;
+  r->disk = calloc(1, r->keep ? r->keep : 1);
   return r->disk ? 0 : ENOMEM;
 }
 
@@ -122,11 +126,22 @@ record(struct recorder *r, const char *what, uint64_t len, uint64_t off, uint32_
   if (r->fd >= 0)
     dprintf(r->fd, "%s %llu %llu %u\n", what, (unsigned long long)len,
             (unsigned long long)off, flags);
+  if (r->error_op && strcmp(r->error_op, what) != 0)
+    return 0;
   if (r->error && off <= r->error_at && r->error_at - off < len) {
     nbdsrv_error("byte %llu is bad", (unsigned long long)r->error_at);
     return r->error;
   }
   return 0;
+}
+
+/* How much of a range is kept. */
+static size_t
+kept(const struct recorder *r, uint64_t len, uint64_t off)
+{
+  if (off >= r->keep)
+    return 0;
+  return len < r->keep - off ? len : r->keep - off;
 }
 
 static int
@@ -135,8 +150,11 @@ read_data(void *handle, void *buf, uint64_t len, uint64_t off, uint32_t flags)
   struct recorder *r = handle;
   int error = record(r, "read", len, off, flags);
 
-  if (!error)
-    memcpy(buf, r->disk + off, len);
+  if (!error) {
+    size_t n = kept(r, len, off);
+    memcpy(buf, r->disk + off, n);
+    memset((char *)buf + n, 0, len - n);
+  }
   return error;
 }
 
@@ -147,7 +165,7 @@ write_data(void *handle, const void *buf, uint64_t len, uint64_t off, uint32_t f
   int error = record(r, "write", len, off, flags);
 
   if (!error)
-    memcpy(r->disk + off, buf, len);
+    memcpy(r->disk + off, buf, kept(r, len, off));
   return error;
 }
 
@@ -170,7 +188,7 @@ zero(void *handle, uint64_t len, uint64_t off, uint32_t flags)
   int error = record(r, "zero", len, off, flags);
 
   if (!error)
-    memset(r->disk + off, 0, len);
+    memset(r->disk + off, 0, kept(r, len, off));
   return error;
 }
 

@@ -30,6 +30,16 @@ def test_idle_connections():
         wait_for('their threads to end', lambda: s.threads() <= threads + 1)
 
 
+def test_clients_wait_where_descriptors_run_out():
+    wrapper = 'prlimit --nofile=40 ' + os.environ.get('NBDSRV_WRAPPER', '')
+    with Server('memory', '1M', env={'NBDSRV_WRAPPER': wrapper}) as s:
+        socks = [s.connect() for _ in range(60)]
+        with Raw(s, greet=False) as late:
+            for sock in socks:
+                sock.close()
+            assert len(late.recv(18)) == 18
+
+
 def read_all(s, start, size, length, depth):
     with Raw(s) as raw:
         raw.structured().go()

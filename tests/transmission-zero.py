@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # WRITE_ZEROES, fast or not, and TRIM, where plugins have them and where not.
-from harness import RECORDER, Server, TempDir, main
+import os
+
+from harness import RECORDER, Server, TempDir, main, wait_for
 from rawnbd import *
 
 MIB = 1 << 20
@@ -30,6 +32,21 @@ def test_zeroes_are_written_where_the_plugin_has_none():
             assert data == b'x' * 1000 + bytes(4 * MIB) + b'x' * (MIB - 1000)
 
 
+def test_exabytes_of_written_zeroes_end_with_the_server_or_the_client():
+    with TempDir() as d:
+        path = d + '/calls'
+        for leave in True, False:
+            args = [RECORDER, 'size=2E', 'keep=1M', 'without=zero', 'record=' + path]
+            with Server('-v', *args) as s, Raw(s) as raw:
+                raw.extended().go()
+                raw.send(ZERO, 0, 2 << 60)
+                wait_for('the first piece', lambda: os.path.getsize(path) > 0)
+                if leave:
+                    raw.sock.close()
+                    wait_for('the connection to end', lambda: 'debug: closed' in s.log())
+            os.unlink(path)
+
+
 def test_fast_zero_fails_before_anything_is_written():
     with TempDir() as d:
         with Server(RECORDER, 'without=zero', 'without=fast-zero', 'record=' + d + '/calls') as s:
@@ -55,6 +72,20 @@ def test_plugin_that_cannot_zero_fast():
         raw.structured().go()
         assert raw.do(ZERO, 0, 512, FAST_ZERO).error == ENOTSUP
         assert raw.do(ZERO, 4096, 512, FAST_ZERO).error == 0
+
+
+def test_zeroes_are_written_where_the_plugin_cannot_zero_after_all():
+    with TempDir() as d:
+        path = d + '/calls'
+        with Server(RECORDER, 'error=%d' % ENOTSUP, 'error_op=zero', 'record=' + path) as s:
+            with Raw(s) as raw:
+                raw.structured().go()
+                assert raw.write(0, b'x' * 4096) == 0
+                assert raw.do(ZERO, 0, 512, FAST_ZERO).error == ENOTSUP
+                assert calls(path) == ['write', 'zero']
+                assert raw.do(ZERO, 0, 512, FUA).error == 0
+                assert raw.read(0, 513) == bytes(512) + b'x'
+                assert open(path).read().splitlines()[-2] == 'write 512 0 1'
 
 
 def test_trim_that_is_not_offered():
