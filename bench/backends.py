@@ -85,6 +85,17 @@ def _free_port():
         return s.getsockname()[1]
 
 
+def _read_number(name):
+    end = time.monotonic() + START_SECONDS
+    while time.monotonic() < end:
+        try:
+            with open(name, encoding='ascii') as f:
+                return int(f.read())
+        except (FileNotFoundError, ValueError):
+            time.sleep(0.01)
+    raise RuntimeError('no number in ' + name)
+
+
 class Server:
     def __init__(self, name, command, address, export='', psk='', pidfile=None):
         """address: the path of a Unix socket, or a port.  pidfile: it goes to the
@@ -96,11 +107,9 @@ class Server:
             start_new_session=True, preexec_fn=_many_files)
         self.pid = self.process.pid
         try:
-            if pidfile:
-                self.process.wait()
-                with open(pidfile, encoding='ascii') as f:
-                    self.pid = int(f.read())
             self._wait()
+            if pidfile:
+                self.pid = _read_number(pidfile)
         except BaseException:
             self.stop()
             raise
@@ -122,13 +131,11 @@ class Server:
             except OSError:
                 return False
 
-    def _ended(self):
-        return self.pid == self.process.pid and self.process.poll() is not None
-
     def _wait(self):
         end = time.monotonic() + START_SECONDS
         while not self._answers():
-            if self._ended() or time.monotonic() > end:
+            # Whoever goes to the background ends with 0 here.
+            if self.process.poll() or time.monotonic() > end:
                 self.log.seek(0)
                 why = self.log.read().decode(errors='replace').strip()
                 raise RuntimeError('%s does not start: %s' % (self.name, why[-300:]))

@@ -64,3 +64,9 @@ def end(pid):
         except ProcessLookupError:
             continue
         _wait(p, 5)
+
+
+def end_adopted():
+    """Whatever is left of those that went to the background."""
+    for pid in list(family(os.getpid()))[1:]:
+        end(pid)

@@ -142,6 +142,7 @@ def main():
         _say('run.py: interrupted; what was measured so far:')
         status = 130
     finally:
+        processes.end_adopted()
         disks.close()
     if not results:
         return status
