@@ -55,9 +55,10 @@ class Case:
     picture: bool = False
 
 
-def _targets(metric, reference=None, nbdkit=None):
-    both = (('reference', reference), ('nbdkit', nbdkit))
-    return [Target(metric, who, limit) for who, limit in both if limit]
+def _targets(metric, reference=None, nbdkit=None, reference_file=None):
+    limits = (('reference', reference), ('reference-file', reference_file),
+              ('nbdkit', nbdkit))
+    return [Target(metric, who, limit) for who, limit in limits if limit]
 
 
 def _small(op, **more):
@@ -103,7 +104,7 @@ def _file_cases():
             yield Case('file-%s-%s-1m' % (where, op),
                        'file (%s, cached), 1 MiB sequential %s' % (where, op),
                        'file-' + where, _large(op), ['cpu_us_per_mib', 'mb_per_s'],
-                       _targets('cpu_us_per_mib', reference, nbdkit),
+                       _targets('cpu_us_per_mib', reference, nbdkit, reference),
                        picture=where == 'tmpfs')
     yield Case('file-uncached-read-4k', 'file not in the page cache, 4 KiB random read',
                'file-disk', _small('read'),
@@ -121,7 +122,7 @@ def _other_cases():
     yield Case('memory-latency', 'memory, 4 KiB random read at depth 1', 'memory', one,
                ['p50_us', 'cpu_us'], _targets('p50_us', 1.15, 1.05), fill=True)
     yield Case('file-latency', 'file (tmpfs), 4 KiB random read at depth 1', 'file-tmpfs',
-               one, ['p50_us', 'cpu_us'], _targets('p50_us', 1.4, 0.95))
+               one, ['p50_us', 'cpu_us'], _targets('p50_us', 1.4, 0.95, 1.4))
     yield Case('tcp-read-4k', 'memory over TCP, 4 KiB random read', 'memory',
                _small('read'), ['cpu_us', 'requests_per_s'],
                _targets('cpu_us', 1.25, 0.5), fill=True, tcp=True, picture=True)
