@@ -55,7 +55,9 @@ def _group(result, top):
 
 
 def as_svg(results):
-    body, top = [], 10
+    body = ['<text class="title" x="10" y="24">CPU time that a server needs, median of '
+            'several rounds: shorter is better</text>']
+    top = 44
     for result in results:
         if result.case.picture:
             lines, height = _group(result, top)
