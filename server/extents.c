@@ -76,6 +76,8 @@ nbdsrv_extents_add(struct nbdsrv_extents *e, uint64_t offset, uint64_t length,
   error = append(e, end - e->reached, type);
   if (!error)
     e->reached = end;
+  else if (error == ERANGE)
+    e->end = e->reached; /* whatever comes after this is too much as well */
   return error;
 }
 

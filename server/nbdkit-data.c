@@ -147,7 +147,6 @@ bridge_zero(void *handle, uint64_t len, uint64_t off, uint32_t flags)
 {
   struct bridge_handle *h = handle;
   uint32_t theirs = fua(h, flags);
-  int error;
 
   if (h->zero_by_write || (h->v1 && (flags & NBDSRV_FLAG_FAST_ZERO)))
     return ENOTSUP;
@@ -155,12 +154,7 @@ bridge_zero(void *handle, uint64_t len, uint64_t off, uint32_t flags)
     theirs |= NBDKIT_MAY_TRIM;
   if (flags & NBDSRV_FLAG_FAST_ZERO)
     theirs |= NBDKIT_FAST_ZERO;
-  errno = 0;
-  error = in_pieces(h, zero_piece, NULL, len, off, theirs);
-  /* For this answer errno counts even where it is not said to be preserved. */
-  if (error && bridge_last_error == 0 && errno == ENOTSUP)
-    error = ENOTSUP;
-  return flush_for_fua(h, error, flags);
+  return flush_for_fua(h, in_pieces(h, zero_piece, NULL, len, off, theirs), flags);
 }
 
 int

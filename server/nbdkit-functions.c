@@ -153,15 +153,20 @@ skip_space(const char *text)
   return text;
 }
 
+static const char *
+skip_plus(const char *text)
+{
+  text = skip_space(text);
+  return *text == '+' ? text + 1 : text;
+}
+
 NBDSRV_PUBLIC int64_t
 nbdkit_parse_size(const char *text)
 {
   uint64_t size;
 
-  text = skip_space(text);
-  if (*text == '+')
-    text++;
-  return nbdsrv_parse_size("size", text, &size) == 0 ? (int64_t)size : failed(EINVAL);
+  return nbdsrv_parse_size("size", skip_plus(text), &size) == 0 ? (int64_t)size
+                                                                : failed(EINVAL);
 }
 
 NBDSRV_PUBLIC int
@@ -178,7 +183,7 @@ nbdkit_parse_bool(const char *text)
   {                                                                                    \
     int64_t value;                                                                     \
                                                                                        \
-    if (nbdsrv_parse_int64(what, text, min, max, &value) != 0)                         \
+    if (nbdsrv_parse_int64(what, skip_space(text), min, max, &value) != 0)             \
       return failed(EINVAL);                                                           \
     if (result)                                                                        \
       *result = (type)value;                                                           \
@@ -191,7 +196,7 @@ nbdkit_parse_bool(const char *text)
   {                                                                                    \
     uint64_t value;                                                                    \
                                                                                        \
-    if (nbdsrv_parse_uint64(what, text, max, &value) != 0)                             \
+    if (nbdsrv_parse_uint64(what, skip_plus(text), max, &value) != 0)                  \
       return failed(EINVAL);                                                           \
     if (result)                                                                        \
       *result = (type)value;                                                           \

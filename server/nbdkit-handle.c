@@ -178,13 +178,14 @@ static bool
 describe_reading(struct bridge_handle *h, struct nbdsrv_info *info)
 {
   const struct nbdkit_plugin *p = h->plugin;
-  int flush, rotational, multi_conn, extents, cache;
+  int flush, rotational, multi_conn, cache, extents;
 
   if (!ask(h, p->can_flush, has(h, NBDSRV_OP_FLUSH), &flush) ||
       !ask(h, p->is_rotational, 0, &rotational) ||
       !ask(h, p->can_multi_conn, 0, &multi_conn) ||
-      !ask(h, p->can_extents, p->extents != NULL, &extents) ||
-      !ask(h, p->can_cache, p->cache ? NBDKIT_CACHE_NATIVE : NBDKIT_CACHE_NONE, &cache))
+      !ask(h, p->can_cache, p->cache ? NBDKIT_CACHE_NATIVE : NBDKIT_CACHE_NONE,
+           &cache) ||
+      !ask(h, p->can_extents, p->extents != NULL, &extents))
     return false;
   if (flush && has(h, NBDSRV_OP_FLUSH)) {
     info->can |= NBDSRV_CAN_FLUSH;
@@ -215,7 +216,8 @@ describe_zero(struct bridge_handle *h, struct nbdsrv_info *info)
   if (!ask(h, h->plugin->can_zero, has(h, NBDSRV_OP_ZERO), &zero))
     return false;
   zero = zero && has(h, NBDSRV_OP_ZERO);
-  if (!ask(h, h->plugin->can_fast_zero, !zero, &fast))
+  /* Version 1 cannot be told that zeroes are to be fast: they are refused here. */
+  if (!ask(h, h->plugin->can_fast_zero, h->v1 || !zero, &fast))
     return false;
   h->zero_by_write = !zero;
   if (zero || !fast) {
@@ -227,33 +229,14 @@ describe_zero(struct bridge_handle *h, struct nbdsrv_info *info)
   return true;
 }
 
+/* fua: what the plugin said, for settle_fua. */
 static bool
-describe_fua(struct bridge_handle *h, struct nbdsrv_info *info)
-{
-  int otherwise = has(h, NBDSRV_OP_FLUSH) ? NBDKIT_FUA_EMULATE : NBDKIT_FUA_NONE;
-  int fua;
-
-  if (!ask(h, h->plugin->can_fua, otherwise, &fua))
-    return false;
-  if (fua == NBDKIT_FUA_NATIVE && h->v1) /* its calls have no flags */
-    fua = NBDKIT_FUA_EMULATE;
-  if (fua == NBDKIT_FUA_NATIVE)
-    info->can |= NBDSRV_CAN_FUA;
-  else if (fua == NBDKIT_FUA_NONE)
-    info->can |= NBDSRV_NO_FUA;
-  else if (!(info->can & NBDSRV_CAN_FLUSH) && has(h, NBDSRV_OP_FLUSH)) {
-    info->can |= NBDSRV_CAN_FUA;
-    h->fua_by_flush = true;
-  }
-  return true;
-}
-
-static bool
-describe_writing(struct bridge_handle *h, struct nbdsrv_info *info)
+describe_writing(struct bridge_handle *h, struct nbdsrv_info *info, int *fua)
 {
   const struct nbdkit_plugin *p = h->plugin;
   int write, trim;
 
+  *fua = NBDKIT_FUA_NONE;
   if (h->readonly)
     return true;
   if (!ask(h, p->can_write, has(h, NBDSRV_OP_WRITE), &write))
@@ -262,13 +245,28 @@ describe_writing(struct bridge_handle *h, struct nbdsrv_info *info)
     return true;
   info->can |= NBDSRV_CAN_WRITE;
   info->own_ops |= NBDSRV_OP_WRITE;
-  if (!ask(h, p->can_trim, has(h, NBDSRV_OP_TRIM), &trim))
+  *fua = has(h, NBDSRV_OP_FLUSH) ? NBDKIT_FUA_EMULATE : NBDKIT_FUA_NONE;
+  if (!describe_zero(h, info) || !ask(h, p->can_trim, has(h, NBDSRV_OP_TRIM), &trim) ||
+      !ask(h, p->can_fua, *fua, fua))
     return false;
   if (trim && has(h, NBDSRV_OP_TRIM)) {
     info->can |= NBDSRV_CAN_TRIM;
     info->own_ops |= NBDSRV_OP_TRIM;
   }
-  return describe_zero(h, info) && describe_fua(h, info);
+  return true;
+}
+
+static void
+settle_fua(struct bridge_handle *h, struct nbdsrv_info *info, int fua)
+{
+  if (fua == NBDKIT_FUA_NATIVE && !h->v1) /* calls of version 1 have no flags */
+    info->can |= NBDSRV_CAN_FUA;
+  else if (fua == NBDKIT_FUA_NONE)
+    info->can |= NBDSRV_NO_FUA;
+  else if (!(info->can & NBDSRV_CAN_FLUSH) && has(h, NBDSRV_OP_FLUSH)) {
+    info->can |= NBDSRV_CAN_FUA;
+    h->fua_by_flush = true;
+  }
 }
 
 static bool
@@ -297,6 +295,7 @@ bridge_describe(void *handle, struct nbdsrv_info *info)
 {
   struct bridge_handle *h = handle;
   const char *description = NULL;
+  int fua = NBDKIT_FUA_NONE;
   int64_t size;
   bool good;
 
@@ -305,8 +304,10 @@ bridge_describe(void *handle, struct nbdsrv_info *info)
   bridge_last_error = 0;
   running(h);
   size = h->plugin->get_size(h->handle);
-  good = size >= 0 && describe_reading(h, info) && describe_writing(h, info) &&
+  /* In nbdkit's order: a plugin may have been written with it in mind. */
+  good = size >= 0 && describe_writing(h, info, &fua) && describe_reading(h, info) &&
          describe_blocks(h, info);
+  settle_fua(h, info, fua);
   if (good && h->plugin->export_description)
     description = h->plugin->export_description(h->handle);
   running(NULL);

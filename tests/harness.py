@@ -113,6 +113,8 @@ def free_port():
 
 
 class Server:
+    program = NBDSRV
+
     def __init__(self, *args, tcp=False, wait=True, env=None, clean=True,
                  pass_fds=()):
         self.dir = tempfile.mkdtemp(prefix='nbdsrv-test-')
@@ -140,7 +142,7 @@ class Server:
         where = ['-p', str(self.port)] if tcp else ['-U', self.socket]
         self.log_out = open(self.logfile, 'wb')
         self.process = subprocess.Popen(
-            [NBDSRV, '-f', '-P', self.pidfile, *where, *args],
+            [self.program, '-f', '-P', self.pidfile, *where, *args],
             stdin=subprocess.DEVNULL, stdout=self.log_out, stderr=self.log_out,
             env=self.env, start_new_session=True, pass_fds=self.pass_fds)
 
