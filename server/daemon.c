@@ -274,6 +274,12 @@ daemon_is_stopping(void)
 }
 
 static void
+on_nothing(int sig)
+{
+  (void)sig;
+}
+
+static void
 on_signal(int sig)
 {
   (void)sig;
@@ -303,5 +309,7 @@ daemon_handle_signals(void)
   sigaction(SIGINT, &quit, NULL);
   sigaction(SIGQUIT, &quit, NULL);
   change_mask(SIG_UNBLOCK);
-  signal(SIGXFSZ, SIG_IGN); /* a write beyond ulimit -f fails with EFBIG instead */
+  /* A write beyond ulimit -f fails with EFBIG instead.  Caught rather than ignored:
+   * programs that plugins start do not inherit that. */
+  signal(SIGXFSZ, on_nothing);
 }
