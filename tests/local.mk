@@ -99,6 +99,20 @@ EXTRA_DIST += $(python_tests) tests/blockmodel.py tests/compile.py tests/harness
 	tests/opener.py
 EXTRA_DIST += tests/README.md tests/tsan.supp tests/abi examples
 
+# What nbdkit's plugins find here, compared with what they find under nbdkit.
+nbdkit_tests = \
+	tests/nbdkit-load.py \
+	tests/nbdkit-callbacks.py \
+	tests/nbdkit-exports.py \
+	tests/nbdkit-functions.py \
+	tests/nbdkit-threads.py \
+	tests/nbdkit-plugins.py \
+	tests/nbdkit-languages.py
+if HAVE_NBDKIT
+TESTS += $(nbdkit_tests)
+endif
+EXTRA_DIST += $(nbdkit_tests) tests/nbdkitlib.py tests/nbdkit-plugins
+
 # Plugins that tests ask how the server calls them.
 check_LTLIBRARIES = tests/recorder.la tests/submitter.la tests/opener.la
 tests_recorder_la_SOURCES = tests/plugin-recorder.c
