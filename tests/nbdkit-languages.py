@@ -248,14 +248,10 @@ case "$1" in
   *) exit 2 ;;
 esac
 '''
+    expected = run(['sh', '-c', "grep -E '^Sig(Blk|Ign):' /proc/$$/status"]).stdout
     with TempDir() as d:
-        path, found = script(d, masks), []
-        for server in Reference, Bridged:
-            with server(plugin('sh'), path) as s:
-                h = s.nbd()
-                found.append(bytes(h.pread(4096, 0)).rstrip(b'\0'))
-                h.shutdown()
-        assert found[0] == found[1], found
+        with Bridged(plugin('sh'), script(d, masks)) as s:
+            assert bytes(s.nbd().pread(4096, 0)).rstrip(b'\0').decode() == expected
 
 
 def test_script_as_a_program():
