@@ -3,6 +3,7 @@
 man1_pods = \
 	man/nbdsrv.pod \
 	man/nbdsrv-protocol.pod \
+	man/nbdsrv-nbdkit.pod \
 	man/nbdsrv-file-plugin.pod \
 	man/nbdsrv-memory-plugin.pod \
 	man/nbdsrv-null-plugin.pod \

@@ -244,11 +244,11 @@ def test_signals_of_children():
     masks = '''#!/bin/sh
 case "$1" in
   get_size) echo 4096 ;;
-  pread) grep -E '^Sig(Blk|Ign):' /proc/$$/status >$tmpdir/s; head -c 4096 /dev/zero | cat $tmpdir/s - | head -c $3 ;;
+  pread) grep -E '^Sig(Blk|Ign):' /proc/self/status >$tmpdir/s; head -c 4096 /dev/zero | cat $tmpdir/s - | head -c $3 ;;
   *) exit 2 ;;
 esac
 '''
-    expected = run(['sh', '-c', "grep -E '^Sig(Blk|Ign):' /proc/$$/status"]).stdout
+    expected = run(['sh', '-c', "grep -E '^Sig(Blk|Ign):' /proc/self/status"]).stdout
     with TempDir() as d:
         with Bridged(plugin('sh'), script(d, masks)) as s:
             assert bytes(s.nbd().pread(4096, 0)).rstrip(b'\0').decode() == expected
