@@ -10,9 +10,11 @@ filter_blocks = \
 	filters/common/blocks.c filters/common/blocks.h \
 	filters/common/rangelock.c filters/common/rangelock.h \
 	filters/common/statemap.c filters/common/statemap.h \
+	filters/common/tempfile.c filters/common/tempfile.h \
 	filters/common/toggle.h
 
 filter_LTLIBRARIES += \
+	nbdsrv-blocksize-filter.la \
 	nbdsrv-blocksize-policy-filter.la \
 	nbdsrv-cache-filter.la \
 	nbdsrv-cacheextents-filter.la \
@@ -21,25 +23,33 @@ filter_LTLIBRARIES += \
 	nbdsrv-delay-filter.la \
 	nbdsrv-error-filter.la \
 	nbdsrv-exitlast-filter.la \
+	nbdsrv-exitwhen-filter.la \
 	nbdsrv-exportname-filter.la \
 	nbdsrv-extentlist-filter.la \
 	nbdsrv-fua-filter.la \
 	nbdsrv-limit-filter.la \
 	nbdsrv-log-filter.la \
+	nbdsrv-multi-conn-filter.la \
 	nbdsrv-nocache-filter.la \
 	nbdsrv-noextents-filter.la \
 	nbdsrv-noparallel-filter.la \
 	nbdsrv-nozero-filter.la \
 	nbdsrv-offset-filter.la \
 	nbdsrv-partition-filter.la \
+	nbdsrv-pause-filter.la \
 	nbdsrv-protect-filter.la \
 	nbdsrv-rate-filter.la \
+	nbdsrv-readahead-filter.la \
 	nbdsrv-readonly-filter.la \
 	nbdsrv-retry-filter.la \
 	nbdsrv-retry-request-filter.la \
+	nbdsrv-stats-filter.la \
 	nbdsrv-swab-filter.la \
 	nbdsrv-truncate-filter.la
 
+nbdsrv_blocksize_filter_la_SOURCES = filters/blocksize/blocksize.c \
+	filters/blocksize/pieces.h filters/common/rangelock.c filters/common/rangelock.h filters/common/pass.h
+nbdsrv_blocksize_filter_la_LDFLAGS = $(filter_ldflags)
 nbdsrv_blocksize_policy_filter_la_SOURCES = filters/blocksize-policy/blocksize-policy.c
 nbdsrv_blocksize_policy_filter_la_LDFLAGS = $(filter_ldflags)
 nbdsrv_cache_filter_la_SOURCES = filters/cache/cache.c filters/cache/cache.h \
@@ -55,10 +65,15 @@ nbdsrv_cow_filter_la_SOURCES = filters/cow/cow.c $(filter_blocks)
 nbdsrv_cow_filter_la_LDFLAGS = $(filter_ldflags)
 nbdsrv_delay_filter_la_SOURCES = filters/delay/delay.c
 nbdsrv_delay_filter_la_LDFLAGS = $(filter_ldflags)
-nbdsrv_error_filter_la_SOURCES = filters/error/error.c filters/common/errname.h
+nbdsrv_error_filter_la_SOURCES = filters/error/error.c filters/common/errname.h \
+	filters/common/path.h
 nbdsrv_error_filter_la_LDFLAGS = $(filter_ldflags)
 nbdsrv_exitlast_filter_la_SOURCES = filters/exitlast/exitlast.c
 nbdsrv_exitlast_filter_la_LDFLAGS = $(filter_ldflags)
+nbdsrv_exitwhen_filter_la_SOURCES = filters/exitwhen/exitwhen.c \
+	filters/exitwhen/events.c filters/exitwhen/events.h \
+	filters/common/path.h $(filter_script)
+nbdsrv_exitwhen_filter_la_LDFLAGS = $(filter_ldflags)
 nbdsrv_exportname_filter_la_SOURCES = filters/exportname/exportname.c $(filter_script)
 nbdsrv_exportname_filter_la_LDFLAGS = $(filter_ldflags)
 nbdsrv_extentlist_filter_la_SOURCES = filters/extentlist/extentlist.c \
@@ -71,6 +86,8 @@ nbdsrv_limit_filter_la_LDFLAGS = $(filter_ldflags)
 nbdsrv_log_filter_la_SOURCES = filters/log/log.c filters/log/entry.c filters/log/log.h \
 	filters/common/errname.h $(filter_script)
 nbdsrv_log_filter_la_LDFLAGS = $(filter_ldflags)
+nbdsrv_multi_conn_filter_la_SOURCES = filters/multi-conn/multi-conn.c filters/common/pass.h
+nbdsrv_multi_conn_filter_la_LDFLAGS = $(filter_ldflags)
 nbdsrv_nocache_filter_la_SOURCES = filters/nocache/nocache.c filters/common/pass.h
 nbdsrv_nocache_filter_la_LDFLAGS = $(filter_ldflags)
 nbdsrv_noextents_filter_la_SOURCES = filters/noextents/noextents.c
@@ -84,11 +101,15 @@ nbdsrv_offset_filter_la_LDFLAGS = $(filter_ldflags)
 nbdsrv_partition_filter_la_SOURCES = filters/partition/partition.c \
 	filters/partition/table.c filters/partition/table.h filters/common/window.h
 nbdsrv_partition_filter_la_LDFLAGS = $(filter_ldflags)
+nbdsrv_pause_filter_la_SOURCES = filters/pause/pause.c $(filter_call) filters/common/pass.h
+nbdsrv_pause_filter_la_LDFLAGS = $(filter_ldflags)
 nbdsrv_protect_filter_la_SOURCES = filters/protect/protect.c \
 	$(filter_compare) filters/common/pass.h
 nbdsrv_protect_filter_la_LDFLAGS = $(filter_ldflags)
 nbdsrv_rate_filter_la_SOURCES = filters/rate/rate.c filters/rate/bucket.c filters/rate/bucket.h
 nbdsrv_rate_filter_la_LDFLAGS = $(filter_ldflags)
+nbdsrv_readahead_filter_la_SOURCES = filters/readahead/readahead.c filters/common/pass.h
+nbdsrv_readahead_filter_la_LDFLAGS = $(filter_ldflags)
 nbdsrv_readonly_filter_la_SOURCES = filters/readonly/readonly.c
 nbdsrv_readonly_filter_la_LDFLAGS = $(filter_ldflags)
 nbdsrv_retry_filter_la_SOURCES = filters/retry/retry.c filters/retry/client.c \
@@ -97,6 +118,9 @@ nbdsrv_retry_filter_la_LDFLAGS = $(filter_ldflags)
 nbdsrv_retry_request_filter_la_SOURCES = filters/retry-request/retry-request.c \
 	$(filter_call) filters/common/pass.h
 nbdsrv_retry_request_filter_la_LDFLAGS = $(filter_ldflags)
+nbdsrv_stats_filter_la_SOURCES = filters/stats/stats.c \
+	filters/stats/counter.c filters/stats/counter.h
+nbdsrv_stats_filter_la_LDFLAGS = $(filter_ldflags)
 nbdsrv_swab_filter_la_SOURCES = filters/swab/swab.c filters/common/pass.h
 nbdsrv_swab_filter_la_LDFLAGS = $(filter_ldflags)
 nbdsrv_truncate_filter_la_SOURCES = filters/truncate/truncate.c filters/common/pass.h

@@ -36,6 +36,7 @@ struct nbdsrv_op {
   const void *data; /* write: the payload.  read: in after (), what was read, or
                        NULL where it was lent or is not there */
   const struct nbdsrv_extents *extents; /* extents: in after (), the answer */
+  uint64_t opaque; /* 0; what before () leaves here its own after () finds */
 };
 
 /* struct nbdsrv_plugin has:

@@ -7,6 +7,7 @@ man1_pods = \
 	man/nbdsrv-file-plugin.pod \
 	man/nbdsrv-memory-plugin.pod \
 	man/nbdsrv-null-plugin.pod \
+	man/nbdsrv-blocksize-filter.pod \
 	man/nbdsrv-blocksize-policy-filter.pod \
 	man/nbdsrv-cache-filter.pod \
 	man/nbdsrv-cacheextents-filter.pod \
@@ -15,22 +16,27 @@ man1_pods = \
 	man/nbdsrv-delay-filter.pod \
 	man/nbdsrv-error-filter.pod \
 	man/nbdsrv-exitlast-filter.pod \
+	man/nbdsrv-exitwhen-filter.pod \
 	man/nbdsrv-exportname-filter.pod \
 	man/nbdsrv-extentlist-filter.pod \
 	man/nbdsrv-fua-filter.pod \
 	man/nbdsrv-limit-filter.pod \
 	man/nbdsrv-log-filter.pod \
+	man/nbdsrv-multi-conn-filter.pod \
 	man/nbdsrv-nocache-filter.pod \
 	man/nbdsrv-noextents-filter.pod \
 	man/nbdsrv-noparallel-filter.pod \
 	man/nbdsrv-nozero-filter.pod \
 	man/nbdsrv-offset-filter.pod \
 	man/nbdsrv-partition-filter.pod \
+	man/nbdsrv-pause-filter.pod \
 	man/nbdsrv-protect-filter.pod \
 	man/nbdsrv-rate-filter.pod \
+	man/nbdsrv-readahead-filter.pod \
 	man/nbdsrv-readonly-filter.pod \
 	man/nbdsrv-retry-filter.pod \
 	man/nbdsrv-retry-request-filter.pod \
+	man/nbdsrv-stats-filter.pod \
 	man/nbdsrv-swab-filter.pod \
 	man/nbdsrv-truncate-filter.pod
 man3_pods = man/nbdsrv-filter.pod man/nbdsrv-plugin.pod

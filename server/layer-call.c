@@ -57,11 +57,13 @@ layer_begin(struct layer_call *call, struct nbdsrv_next *handle, unsigned comman
   for (unsigned i = 0; i < path->hook_count; i++) {
     struct nbdsrv_next *hook = path->hooks[i];
     log_call_current()->layer = hook->layer; /* for its nbdsrv_error () */
-    int error = hook->layer->ops->before
-                    ? hook->layer->ops->before(hook->handle, &call->op)
-                    : 0;
-    call->places[i] =
-        (struct layer_place){call->op.flags, call->op.length, call->op.offset};
+    int error;
+
+    call->op.opaque = 0;
+    error = hook->layer->ops->before ? hook->layer->ops->before(hook->handle, &call->op)
+                                     : 0;
+    call->places[i] = (struct layer_place){call->op.flags, call->op.length,
+                                           call->op.offset, call->op.opaque};
     call->entered = i + 1;
     if (error)
       return error;
@@ -79,6 +81,7 @@ layer_finish(struct layer_call *call, int error)
     call->op.flags = place->flags;
     call->op.length = place->length;
     call->op.offset = place->offset;
+    call->op.opaque = place->opaque;
     if (hook->layer->ops->after) {
       log_call_current()->layer = hook->layer;
       hook->layer->ops->after(hook->handle, &call->op, &error);

@@ -85,7 +85,7 @@ struct layer_call {
   unsigned entered; /* hooks whose before () was called */
   struct layer_place {
     uint32_t flags;
-    uint64_t length, offset;
+    uint64_t length, offset, opaque;
   } places[LAYER_MAX_HOOKS]; /* what each before () left */
 };
 

@@ -67,6 +67,7 @@ python_tests = \
 	tests/plugin-memory.py \
 	tests/plugin-null.py \
 	tests/filter-blocksize-policy.py \
+	tests/filter-blocksize.py \
 	tests/filter-cache.py \
 	tests/filter-cacheextents.py \
 	tests/filter-checkwrite.py \
@@ -74,23 +75,28 @@ python_tests = \
 	tests/filter-delay.py \
 	tests/filter-error.py \
 	tests/filter-exitlast.py \
+	tests/filter-exitwhen.py \
 	tests/filter-exportname.py \
 	tests/filter-extentlist.py \
 	tests/filter-fua.py \
 	tests/filter-limit.py \
 	tests/filter-log.py \
+	tests/filter-multi-conn.py \
 	tests/filter-nocache.py \
 	tests/filter-noextents.py \
 	tests/filter-noparallel.py \
 	tests/filter-nozero.py \
 	tests/filter-offset.py \
 	tests/filter-partition.py \
+	tests/filter-pause.py \
 	tests/filter-protect.py \
 	tests/filter-rate.py \
+	tests/filter-readahead.py \
 	tests/filter-readonly.py \
 	tests/filter-retry-request.py \
 	tests/filter-retry.py \
 	tests/filter-stack.py \
+	tests/filter-stats.py \
 	tests/filter-swab.py \
 	tests/filter-truncate.py
 

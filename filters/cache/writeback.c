@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "../common/tempfile.h"
 #include "cache.h"
 
 /* Most that goes down in one write. */
@@ -34,7 +35,7 @@ write_held(struct handle *h, uint64_t len, uint64_t off, uint32_t flags)
 
   while (len > 0 && !error) {
     uint64_t n = len < room ? len : room;
-    error = blocks_load(h->blocks, buf, n, off);
+    error = tempfile_load(h->blocks->fd, buf, n, off);
     if (!error)
       error = nbdsrv_next_write(h->below.next, buf, n, off, flags);
     len -= n;

@@ -3,22 +3,17 @@
  * Gets reads and writes of cow and cache; keeps which blocks are where, and reads
  * from below what is nowhere else.
  */
-#include "config.h"
-
 #include "blocks.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "tempfile.h"
+
 /* Most that is copied in one go. */
 #define PIECE ((uint64_t)1024 * 1024)
-
-/* Never written: one copy for all. */
-static const uint8_t zeroes[1024 * 1024];
 
 int
 blocks_shift(const char *what, uint64_t size, unsigned *shift)
@@ -28,29 +23,6 @@ blocks_shift(const char *what, uint64_t size, unsigned *shift)
     return EINVAL;
   }
   *shift = (unsigned)__builtin_ctzll(size);
-  return 0;
-}
-
-static int
-open_temporary(int *fd)
-{
-  const char *dir = getenv("TMPDIR");
-  char path[4096];
-
-  if (!dir || dir[0] == '\0')
-    dir = "/var/tmp";
-  *fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-  if (*fd == -1) { /* not every filesystem has such files */
-    snprintf(path, sizeof path, "%s/nbdsrvXXXXXX", dir);
-    *fd = mkostemp(path, O_CLOEXEC);
-    if (*fd != -1)
-      unlink(path);
-  }
-  if (*fd == -1) {
-    int error = errno;
-    nbdsrv_error("no temporary file in %s: %s", dir, strerror(error));
-    return error;
-  }
   return 0;
 }
 
@@ -70,7 +42,7 @@ blocks_new(const char *name, unsigned shift, struct blocks **result)
   rangelock_init(&b->ranges);
   pthread_mutex_init(&b->lock, NULL);
   if (b->name && b->map && b->used)
-    error = open_temporary(&b->fd);
+    error = tempfile_open(&b->fd);
   if (error)
     blocks_free(b);
   else
@@ -180,74 +152,13 @@ blocks_set(struct blocks *b, uint64_t first, uint64_t count, enum block_state st
   return error;
 }
 
-/* -------------------------------------------------------------------------- file */
-
-int
-blocks_load(const struct blocks *b, void *buf, uint64_t len, uint64_t off)
-{
-  uint8_t *p = buf;
-
-  while (len > 0) {
-    ssize_t n = pread(b->fd, p, len, (off_t)off);
-    if (n == -1 && errno == EINTR)
-      continue;
-    if (n == -1)
-      return errno;
-    if (n == 0) { /* beyond what was ever written */
-      memset(p, 0, len);
-      return 0;
-    }
-    p += n;
-    len -= (uint64_t)n;
-    off += (uint64_t)n;
-  }
-  return 0;
-}
-
-int
-blocks_store(const struct blocks *b, const void *buf, uint64_t len, uint64_t off)
-{
-  const uint8_t *p = buf;
-
-  while (len > 0) {
-    ssize_t n = pwrite(b->fd, p, len, (off_t)off);
-    if (n == -1 && errno == EINTR)
-      continue;
-    if (n == -1) {
-      int error = errno;
-      nbdsrv_error("the temporary file: %s", strerror(error));
-      return error;
-    }
-    p += n;
-    len -= (uint64_t)n;
-    off += (uint64_t)n;
-  }
-  return 0;
-}
-
-static int
-store_zeroes(const struct blocks *b, uint64_t len, uint64_t off)
-{
-  int error = 0;
-
-  while (len > 0 && !error) {
-    uint64_t n = len < sizeof zeroes ? len : sizeof zeroes;
-    error = blocks_store(b, zeroes, n, off);
-    len -= n;
-    off += n;
-  }
-  return error;
-}
-
 int
 blocks_drop(struct blocks *b, uint64_t first, uint64_t count, enum block_state state)
 {
   int error = blocks_set(b, first, count, state);
 
-  /* Where this is not possible the space stays in use, no more. */
-  if (!error && fallocate(b->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-                          (off_t)(first << b->shift), (off_t)(count << b->shift)) == -1)
-    nbdsrv_debug("cannot punch a hole: %s", strerror(errno));
+  if (!error)
+    tempfile_punch(b->fd, count << b->shift, first << b->shift);
   return error;
 }
 
@@ -269,7 +180,7 @@ blocks_read(struct blocks *b, const struct below *below, void *buf, uint64_t len
     else if (state == BLOCK_ZERO)
       memset(p, 0, n);
     else
-      error = blocks_load(b, p, n, off);
+      error = tempfile_load(b->fd, p, n, off);
     p += n;
     len -= n;
     off += n;
@@ -289,7 +200,7 @@ copy_up(const struct blocks *b, const struct below *below, uint64_t len, uint64_
     uint64_t n = len < room ? len : room;
     error = nbdsrv_next_read(below->next, buf, n, off, 0);
     if (!error)
-      error = blocks_store(b, buf, n, off);
+      error = tempfile_store(b->fd, buf, n, off);
     len -= n;
     off += n;
   }
@@ -343,7 +254,8 @@ complete_block(struct blocks *b, const struct below *below, uint64_t off)
   if (state == BLOCK_HELD || state == BLOCK_DIRTY)
     return 0;
   widen(b, below, &len, &off);
-  return state == BLOCK_ZERO ? store_zeroes(b, len, off) : copy_up(b, below, len, off);
+  return state == BLOCK_ZERO ? tempfile_zero(b->fd, len, off)
+                             : copy_up(b, below, len, off);
 }
 
 int
@@ -361,7 +273,7 @@ blocks_write(struct blocks *b, const struct below *below, const void *buf, uint6
   if (!error && cut_tail && first != last)
     error = complete_block(b, below, end - 1);
   if (!error)
-    error = buf ? blocks_store(b, buf, len, off) : store_zeroes(b, len, off);
+    error = buf ? tempfile_store(b->fd, buf, len, off) : tempfile_zero(b->fd, len, off);
   return error ? error : blocks_set(b, first, last - first + 1, state);
 }
 

@@ -93,10 +93,6 @@ int blocks_zero(struct blocks *b, const struct below *below, uint64_t len, uint6
 int blocks_drop(struct blocks *b, uint64_t first, uint64_t count,
                 enum block_state state);
 
-/* Bytes of blocks that are HELD or DIRTY, to and from the file. */
-int blocks_load(const struct blocks *b, void *buf, uint64_t len, uint64_t off);
-int blocks_store(const struct blocks *b, const void *buf, uint64_t len, uint64_t off);
-
 /* Extents of base:allocation.  held_below: what is HELD is the same below. */
 int blocks_extents(struct blocks *b, const struct below *below, bool held_below,
                    uint64_t len, uint64_t off, uint32_t flags,

@@ -2,13 +2,13 @@
 /* The error filter: lets operations fail at random, to see what clients make of it.
  * Looks at each operation before the layers below do, and ends some of them there.
  */
-#include <limits.h>
 #include <sys/random.h>
 #include <unistd.h>
 
 #include <nbdsrv-filter.h>
 
 #include "../common/errname.h"
+#include "../common/path.h"
 
 /* In what way one kind of operation fails. */
 struct fault {
@@ -83,24 +83,6 @@ parse_errno(const char *key, const char *value, int *error)
   return EINVAL;
 }
 
-/* The server may change its directory: what is looked for later needs a full path. */
-static int
-set_file(struct fault *fault, const char *value)
-{
-  size_t len = 0;
-
-  if (value[0] != '/' && value[0] != '\0') {
-    if (!getcwd(fault->file, sizeof fault->file - 1))
-      return errno;
-    len = strlen(fault->file);
-    fault->file[len++] = '/';
-  }
-  if (len + strlen(value) >= sizeof fault->file)
-    return ENAMETOOLONG;
-  strcpy(fault->file + len, value);
-  return 0;
-}
-
 static int
 error_config(void *inst, const char *key, const char *value)
 {
@@ -117,7 +99,7 @@ error_config(void *inst, const char *key, const char *value)
     else if (strcmp(what, "-rate") == 0)
       error = nbdsrv_parse_fraction(key, value, &fault->rate);
     else
-      error = set_file(fault, value);
+      error = path_absolute(value, fault->file);
   return error;
 }
 
