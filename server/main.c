@@ -251,7 +251,7 @@ become_server(struct server *server, const struct options *o,
   if (!error)
     error = daemon_drop_privileges(o);
   status = error ? EXIT_FAILURE : serve(server, o, listeners, background);
-  server_destroy(server);
+  workers_free(server->workers);
   daemon_remove_pidfile(o);
   return status;
 }
@@ -316,6 +316,8 @@ main(int argc, char **argv)
       status = start(&server, &options, top);
   }
   layer_free(top);
+  if (server_running) /* threads of a layer may have asked it to end, up to here */
+    server_destroy(&server);
   options_free(&options);
   return status;
 }

@@ -51,7 +51,6 @@ server_init(struct server *server, const struct options *options)
 void
 server_destroy(struct server *server)
 {
-  workers_free(server->workers);
   server_running = NULL;
   close(server->quit_fd);
   close(server->reload_fd);

@@ -33,6 +33,7 @@ struct server {
 
 /* exports and tls are set by the caller. */
 int server_init(struct server *server, const struct options *options);
+/* When the layers are gone: until then their threads may ask the server to end. */
 void server_destroy(struct server *server);
 
 /* Serves one accepted client on a thread of its own; owns the descriptors from
