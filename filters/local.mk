@@ -3,15 +3,15 @@
 filter_ldflags = $(AM_LDFLAGS) -module -avoid-version -shared
 filter_script = filters/common/script.c filters/common/script.h
 
-filter_call = filters/common/call.c filters/common/call.h
+filter_call = filters/common/call.c filters/common/call.h filters/common/extents.h
 filter_compare = filters/common/compare.c filters/common/compare.h
 filter_blocks = \
 	filters/common/disks.c filters/common/disks.h \
-	filters/common/blocks.c filters/common/blocks.h \
+	filters/common/blocks.c filters/common/blocks.h filters/common/extents.h \
 	filters/common/rangelock.c filters/common/rangelock.h \
 	filters/common/statemap.c filters/common/statemap.h \
 	filters/common/tempfile.c filters/common/tempfile.h \
-	filters/common/toggle.h
+	filters/common/toggle.h filters/common/pass.h
 
 filter_LTLIBRARIES += \
 	nbdsrv-blocksize-filter.la \
@@ -48,9 +48,10 @@ filter_LTLIBRARIES += \
 	nbdsrv-truncate-filter.la
 
 nbdsrv_blocksize_filter_la_SOURCES = filters/blocksize/blocksize.c \
-	filters/blocksize/pieces.h filters/common/rangelock.c filters/common/rangelock.h filters/common/pass.h
+	filters/blocksize/pieces.h filters/common/rangelock.c filters/common/rangelock.h filters/common/pass.h filters/common/extents.h
 nbdsrv_blocksize_filter_la_LDFLAGS = $(filter_ldflags)
-nbdsrv_blocksize_policy_filter_la_SOURCES = filters/blocksize-policy/blocksize-policy.c
+nbdsrv_blocksize_policy_filter_la_SOURCES = filters/blocksize-policy/blocksize-policy.c \
+	filters/common/pass.h
 nbdsrv_blocksize_policy_filter_la_LDFLAGS = $(filter_ldflags)
 nbdsrv_cache_filter_la_SOURCES = filters/cache/cache.c filters/cache/cache.h \
 	filters/cache/writeback.c filters/cache/reclaim.c $(filter_blocks)
@@ -63,7 +64,7 @@ nbdsrv_checkwrite_filter_la_SOURCES = filters/checkwrite/checkwrite.c \
 nbdsrv_checkwrite_filter_la_LDFLAGS = $(filter_ldflags)
 nbdsrv_cow_filter_la_SOURCES = filters/cow/cow.c $(filter_blocks)
 nbdsrv_cow_filter_la_LDFLAGS = $(filter_ldflags)
-nbdsrv_delay_filter_la_SOURCES = filters/delay/delay.c
+nbdsrv_delay_filter_la_SOURCES = filters/delay/delay.c filters/common/pass.h
 nbdsrv_delay_filter_la_LDFLAGS = $(filter_ldflags)
 nbdsrv_error_filter_la_SOURCES = filters/error/error.c filters/common/errname.h \
 	filters/common/path.h
@@ -96,17 +97,20 @@ nbdsrv_noparallel_filter_la_SOURCES = filters/noparallel/noparallel.c
 nbdsrv_noparallel_filter_la_LDFLAGS = $(filter_ldflags)
 nbdsrv_nozero_filter_la_SOURCES = filters/nozero/nozero.c filters/common/pass.h
 nbdsrv_nozero_filter_la_LDFLAGS = $(filter_ldflags)
-nbdsrv_offset_filter_la_SOURCES = filters/offset/offset.c filters/common/window.h
+nbdsrv_offset_filter_la_SOURCES = filters/offset/offset.c filters/common/window.h \
+	filters/common/extents.h filters/common/pass.h
 nbdsrv_offset_filter_la_LDFLAGS = $(filter_ldflags)
 nbdsrv_partition_filter_la_SOURCES = filters/partition/partition.c \
-	filters/partition/table.c filters/partition/table.h filters/common/window.h
+	filters/partition/table.c filters/partition/table.h filters/common/window.h \
+	filters/common/extents.h filters/common/pass.h
 nbdsrv_partition_filter_la_LDFLAGS = $(filter_ldflags)
 nbdsrv_pause_filter_la_SOURCES = filters/pause/pause.c $(filter_call) filters/common/pass.h
 nbdsrv_pause_filter_la_LDFLAGS = $(filter_ldflags)
 nbdsrv_protect_filter_la_SOURCES = filters/protect/protect.c \
 	$(filter_compare) filters/common/pass.h
 nbdsrv_protect_filter_la_LDFLAGS = $(filter_ldflags)
-nbdsrv_rate_filter_la_SOURCES = filters/rate/rate.c filters/rate/bucket.c filters/rate/bucket.h
+nbdsrv_rate_filter_la_SOURCES = filters/rate/rate.c filters/rate/bucket.c \
+	filters/rate/bucket.h filters/common/clock.h filters/common/pass.h
 nbdsrv_rate_filter_la_LDFLAGS = $(filter_ldflags)
 nbdsrv_readahead_filter_la_SOURCES = filters/readahead/readahead.c filters/common/pass.h
 nbdsrv_readahead_filter_la_LDFLAGS = $(filter_ldflags)
@@ -119,9 +123,11 @@ nbdsrv_retry_request_filter_la_SOURCES = filters/retry-request/retry-request.c \
 	$(filter_call) filters/common/pass.h
 nbdsrv_retry_request_filter_la_LDFLAGS = $(filter_ldflags)
 nbdsrv_stats_filter_la_SOURCES = filters/stats/stats.c \
-	filters/stats/counter.c filters/stats/counter.h
+	filters/stats/counter.c \
+	filters/stats/counter.h filters/common/clock.h
 nbdsrv_stats_filter_la_LDFLAGS = $(filter_ldflags)
 nbdsrv_swab_filter_la_SOURCES = filters/swab/swab.c filters/common/pass.h
 nbdsrv_swab_filter_la_LDFLAGS = $(filter_ldflags)
-nbdsrv_truncate_filter_la_SOURCES = filters/truncate/truncate.c filters/common/pass.h
+nbdsrv_truncate_filter_la_SOURCES = filters/truncate/truncate.c filters/common/pass.h \
+	filters/common/extents.h
 nbdsrv_truncate_filter_la_LDFLAGS = $(filter_ldflags)

@@ -2,10 +2,7 @@
 /* The blocksize-policy filter: states block sizes, and refuses what breaks them.
  * Looks at operations only where it may refuse them.
  */
-#include <errno.h>
-#include <stdlib.h>
-
-#include <nbdsrv-filter.h>
+#include "../common/pass.h"
 
 enum policy { ALLOW, ERROR };
 
@@ -16,7 +13,7 @@ struct policy_settings {
 };
 
 struct handle {
-  const struct policy_settings *settings;
+  struct pass pass;          /* first */
   uint32_t minimum, maximum; /* what clients were told; 0: nothing */
 };
 
@@ -68,16 +65,7 @@ policy_ready(void *inst)
 static int
 policy_open(void *inst, const struct nbdsrv_client *client, void **handle)
 {
-  struct handle *h = calloc(1, sizeof *h);
-  int error = h ? nbdsrv_next_open(client->next, client) : ENOMEM;
-
-  if (error) {
-    free(h);
-    return error;
-  }
-  h->settings = inst;
-  *handle = h;
-  return 0;
+  return pass_open_size(inst, client, sizeof(struct handle), handle);
 }
 
 /* The layer below may state one of them only. */
@@ -85,7 +73,7 @@ static int
 policy_describe(void *handle, struct nbdsrv_info *info)
 {
   struct handle *h = handle;
-  const struct policy_settings *p = h->settings;
+  const struct policy_settings *p = h->pass.settings;
 
   if (p->minimum)
     info->block_minimum = (uint32_t)p->minimum;
@@ -106,7 +94,7 @@ static int
 policy_before(void *handle, struct nbdsrv_op *op)
 {
   const struct handle *h = handle;
-  const struct policy_settings *p = h->settings;
+  const struct policy_settings *p = h->pass.settings;
 
   if (op->op == NBDSRV_OP_WRITE && p->write_disconnect &&
       op->length > p->write_disconnect) {

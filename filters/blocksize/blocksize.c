@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "../common/extents.h"
 #include "../common/pass.h"
 #include "../common/rangelock.h"
 #include "pieces.h"
@@ -305,23 +306,10 @@ blocksize_extents(void *handle, uint64_t len, uint64_t off, uint32_t flags,
   const struct handle *h = handle;
   uint64_t start = start_of(h, off);
   uint64_t most = (off - start + len + h->block - 1) & ~(h->block - 1);
-  struct nbdsrv_extents *below;
-  int error;
 
   if (most > h->maxlen)
     most = h->maxlen;
-  below = nbdsrv_extents_new(extents, most, start);
-  error = below ? nbdsrv_next_extents(h->pass.next, most, start, flags, below) : ENOMEM;
-  for (size_t i = 0; !error && i < nbdsrv_extents_count(below); i++) {
-    uint64_t offset, length;
-    uint32_t type;
-
-    nbdsrv_extents_get(below, i, &offset, &length, &type);
-    if (nbdsrv_extents_add(extents, offset, length, type) != 0)
-      break;
-  }
-  nbdsrv_extents_free(below);
-  return error;
+  return extents_pass(h->pass.next, most, start, flags, UINT64_MAX, 0, extents, NULL);
 }
 
 static struct nbdsrv_plugin filter = {

@@ -4,8 +4,6 @@
  * Gets every operation; blocks.c keeps the blocks, writeback.c and reclaim.c send
  * them down.
  */
-#include <errno.h>
-#include <stdlib.h>
 #include <sys/statvfs.h>
 
 #include "cache.h"
@@ -91,17 +89,11 @@ cache_stop(void *inst)
 static int
 cache_open(void *inst, const struct nbdsrv_client *client, void **handle)
 {
-  struct handle *h = calloc(1, sizeof *h);
-  int error = h ? nbdsrv_next_open(client->next, client) : ENOMEM;
+  int error = pass_open_size(inst, client, sizeof(struct handle), handle);
 
-  if (error) {
-    free(h);
-    return error;
-  }
-  h->cache = inst;
-  h->below.next = client->next;
-  *handle = h;
-  return 0;
+  if (!error)
+    ((struct handle *)*handle)->cache = inst;
+  return error;
 }
 
 static int
@@ -109,7 +101,7 @@ cache_describe(void *handle, struct nbdsrv_info *info)
 {
   struct handle *h = handle;
 
-  h->below.size = info->export_size;
+  h->below = (struct below){h->pass.next, info->export_size};
   /* What one connection sends below has to be covered by the flush of another. */
   if (h->cache->mode != CACHE_UNSAFE && !(info->can & NBDSRV_CAN_MULTI_CONN))
     h->flush_flags = NBDSRV_FLAG_FUA;

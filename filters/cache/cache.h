@@ -4,6 +4,7 @@
 #define NBDSRV_CACHE_H
 
 #include "../common/disks.h"
+#include "../common/pass.h"
 #include "../common/toggle.h"
 
 enum cache_mode { CACHE_WRITEBACK, CACHE_WRITETHROUGH, CACHE_UNSAFE };
@@ -20,6 +21,7 @@ struct cache {
 };
 
 struct handle {
+  struct pass pass; /* first */
   struct cache *cache;
   struct below below;
   struct blocks *blocks;

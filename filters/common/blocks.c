@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "extents.h"
 #include "tempfile.h"
 
 /* Most that is copied in one go. */
@@ -299,32 +300,6 @@ blocks_zero(struct blocks *b, const struct below *below, uint64_t len, uint64_t 
 
 /* ----------------------------------------------------------------------- extents */
 
-/* What lies below says about a part, added. */
-static int
-add_from_below(const struct below *below, uint64_t len, uint64_t off, uint32_t flags,
-               struct nbdsrv_extents *extents, uint64_t *reached)
-{
-  struct nbdsrv_extents *part = nbdsrv_extents_new(extents, len, off);
-  uint64_t end = off + len;
-  int error = part ? nbdsrv_next_extents(below->next, len, off, flags, part) : ENOMEM;
-
-  *reached = off;
-  for (size_t i = 0; !error && i < nbdsrv_extents_count(part); i++) {
-    uint64_t offset, length;
-    uint32_t type;
-
-    nbdsrv_extents_get(part, i, &offset, &length, &type);
-    if (offset >= end)
-      break;
-    if (length > end - offset)
-      length = end - offset;
-    error = nbdsrv_extents_add(extents, offset, length, type);
-    *reached = offset + length;
-  }
-  nbdsrv_extents_free(part);
-  return error;
-}
-
 int
 blocks_extents(struct blocks *b, const struct below *below, bool held_below,
                uint64_t len, uint64_t off, uint32_t flags,
@@ -337,12 +312,12 @@ blocks_extents(struct blocks *b, const struct below *below, bool held_below,
     uint64_t n = blocks_run(b, len, off, &state), reached = off + n;
 
     if (state == BLOCK_BELOW || (state == BLOCK_HELD && held_below))
-      error = add_from_below(below, n, off, flags, extents, &reached);
+      error = extents_pass(below->next, n, off, flags, off + n, 0, extents, &reached);
     else
       error = nbdsrv_extents_add(
           extents, off, n,
           state == BLOCK_ZERO ? NBDSRV_EXTENT_HOLE | NBDSRV_EXTENT_ZERO : 0);
-    if (reached == off) /* nothing came from below */
+    if (reached == off) /* nothing came from below, or enough is there */
       break;
     len -= reached - off;
     off = reached;

@@ -4,29 +4,7 @@
  */
 #include "call.h"
 
-#include <errno.h>
-
-/* Into a list of its own: one that failed half-way is thrown away. */
-static int
-extents_below(struct nbdsrv_next *next, const struct call *call)
-{
-  struct nbdsrv_extents *tried =
-      nbdsrv_extents_new(call->extents, call->len, call->off);
-  int error = ENOMEM;
-
-  if (tried)
-    error = nbdsrv_next_extents(next, call->len, call->off, call->flags, tried);
-  for (size_t i = 0; !error && i < nbdsrv_extents_count(tried); i++) {
-    uint64_t offset, length;
-    uint32_t type;
-
-    nbdsrv_extents_get(tried, i, &offset, &length, &type);
-    if (nbdsrv_extents_add(call->extents, offset, length, type) != 0)
-      break;
-  }
-  nbdsrv_extents_free(tried);
-  return error;
-}
+#include "extents.h"
 
 int
 call_below(struct nbdsrv_next *next, const struct call *c)
@@ -45,6 +23,7 @@ call_below(struct nbdsrv_next *next, const struct call *c)
   case NBDSRV_OP_CACHE:
     return nbdsrv_next_cache(next, c->len, c->off, c->flags);
   default:
-    return extents_below(next, c);
+    return extents_pass(next, c->len, c->off, c->flags, UINT64_MAX, 0, c->extents,
+                        NULL);
   }
 }

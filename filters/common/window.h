@@ -6,16 +6,20 @@
 #ifndef NBDSRV_FILTER_WINDOW_H
 #define NBDSRV_FILTER_WINDOW_H
 
-#include <errno.h>
-#include <stdint.h>
+#include "extents.h"
+#include "pass.h"
 
-#include <nbdsrv-filter.h>
-
-/* The handle, or the first member of it. */
+/* The handle. */
 struct window {
-  struct nbdsrv_next *next;
+  struct pass pass; /* first */
   uint64_t offset, length;
 };
+
+static inline int
+window_open(void *inst, const struct nbdsrv_client *client, void **handle)
+{
+  return pass_open_size(inst, client, sizeof(struct window), handle);
+}
 
 static inline int
 window_before(void *handle, struct nbdsrv_op *op)
@@ -32,26 +36,9 @@ window_extents(void *handle, uint64_t len, uint64_t off, uint32_t flags,
                struct nbdsrv_extents *extents)
 {
   const struct window *w = handle;
-  struct nbdsrv_extents *below = nbdsrv_extents_new(extents, len, off + w->offset);
-  int error;
 
-  if (!below)
-    return ENOMEM;
-  error = nbdsrv_next_extents(w->next, len, off + w->offset, flags, below);
-  for (size_t i = 0; !error && i < nbdsrv_extents_count(below); i++) {
-    uint64_t offset, length;
-    uint32_t type;
-
-    nbdsrv_extents_get(below, i, &offset, &length, &type);
-    if (offset - w->offset >= w->length)
-      break;
-    if (length > w->length - (offset - w->offset))
-      length = w->length - (offset - w->offset);
-    if (nbdsrv_extents_add(extents, offset - w->offset, length, type) != 0)
-      break;
-  }
-  nbdsrv_extents_free(below);
-  return error;
+  return extents_pass(w->pass.next, len, off + w->offset, flags, w->offset + w->length,
+                      w->offset, extents, NULL);
 }
 
 /* In describe (): the size, and what need not be seen. */

@@ -3,12 +3,8 @@
  * Gets every operation but what lies below never sees a change; blocks.c keeps what
  * was changed.
  */
-#include <errno.h>
-#include <stdlib.h>
-
-#include <nbdsrv-filter.h>
-
 #include "../common/disks.h"
+#include "../common/pass.h"
 #include "../common/toggle.h"
 
 struct cow {
@@ -20,7 +16,7 @@ struct cow {
 };
 
 struct handle {
-  struct cow *cow;
+  struct pass pass; /* first */
   struct below below;
   struct blocks *blocks;
 };
@@ -58,35 +54,26 @@ static int
 cow_open(void *inst, const struct nbdsrv_client *client, void **handle)
 {
   struct nbdsrv_client below = *client;
-  struct handle *h = calloc(1, sizeof *h);
-  int error;
 
   below.readonly = 1;
-  error = h ? nbdsrv_next_open(client->next, &below) : ENOMEM;
-  if (error) {
-    free(h);
-    return error;
-  }
-  h->cow = inst;
-  h->below.next = client->next;
-  *handle = h;
-  return 0;
+  return pass_open_size(inst, &below, sizeof(struct handle), handle);
 }
 
 static int
 cow_describe(void *handle, struct nbdsrv_info *info)
 {
   struct handle *h = handle;
+  struct cow *c = h->pass.settings;
 
-  h->below.size = info->export_size;
+  h->below = (struct below){h->pass.next, info->export_size};
   info->can |= NBDSRV_CAN_WRITE | NBDSRV_CAN_FLUSH | NBDSRV_CAN_TRIM | NBDSRV_CAN_ZERO |
                NBDSRV_CAN_FAST_ZERO | NBDSRV_CAN_FUA | NBDSRV_CAN_EXTENTS |
                NBDSRV_CAN_MULTI_CONN;
   info->can &= ~(NBDSRV_NO_ZERO | NBDSRV_NO_FUA);
-  if (h->cow->on_cache)
+  if (c->on_cache)
     info->can |= NBDSRV_CAN_CACHE;
   info->contexts = NULL; /* they say nothing about what was changed */
-  return disks_find(&h->cow->disks, info, &h->blocks);
+  return disks_find(&c->disks, info, &h->blocks);
 }
 
 static int
@@ -107,9 +94,10 @@ static int
 cow_read(void *handle, void *buf, uint64_t len, uint64_t off, uint32_t flags)
 {
   struct handle *h = handle;
+  const struct cow *c = h->pass.settings;
 
   (void)flags;
-  if (toggle_is_on(&h->cow->on_read))
+  if (toggle_is_on(&c->on_read))
     fetch(h, len, off); /* without room for it, it can still be read */
   return blocks_read(h->blocks, &h->below, buf, len, off);
 }
@@ -173,9 +161,10 @@ static int
 cow_cache(void *handle, uint64_t len, uint64_t off, uint32_t flags)
 {
   struct handle *h = handle;
+  const struct cow *c = h->pass.settings;
 
-  return h->cow->on_cache ? fetch(h, len, off)
-                          : nbdsrv_next_cache(h->below.next, len, off, flags);
+  return c->on_cache ? fetch(h, len, off)
+                     : nbdsrv_next_cache(h->below.next, len, off, flags);
 }
 
 static int

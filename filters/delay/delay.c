@@ -2,20 +2,12 @@
 /* The delay filter: lets operations wait, to see what a slow disk does to others.
  * Gets operations that have a delay; hands them on after it.
  */
-#include <errno.h>
-#include <stdlib.h>
-
-#include <nbdsrv-filter.h>
+#include "../common/pass.h"
 
 struct delay {
   uint64_t read, write, zero, trim, extents, cache, open, close; /* nanoseconds */
   uint64_t wdelay;
   int fast_zero;
-};
-
-struct handle {
-  const struct delay *delay;
-  struct nbdsrv_next *next;
 };
 
 #define DELAY(name, member, help)                                                      \
@@ -61,39 +53,32 @@ static int
 delay_open(void *inst, const struct nbdsrv_client *client, void **handle)
 {
   const struct delay *d = inst;
-  struct handle *h;
   int error = d->open ? nbdsrv_sleep(d->open) : 0;
 
-  if (error)
-    return error;
-  h = malloc(sizeof *h);
-  if (!h)
-    return ENOMEM;
-  h->delay = d;
-  h->next = client->next;
-  error = nbdsrv_next_open(h->next, client);
-  if (error)
-    free(h);
-  else
-    *handle = h;
-  return error;
+  return error ? error : pass_open(inst, client, handle);
+}
+
+static const struct delay *
+settings_of(void *handle)
+{
+  return ((struct pass *)handle)->settings;
 }
 
 static void
 delay_close(void *handle)
 {
-  struct handle *h = handle;
+  const struct delay *d = settings_of(handle);
 
-  if (h->delay->close)
-    nbdsrv_sleep(h->delay->close);
-  free(h);
+  if (d->close)
+    nbdsrv_sleep(d->close);
+  free(handle);
 }
 
 /* What need not wait does not pass through here. */
 static int
 delay_describe(void *handle, struct nbdsrv_info *info)
 {
-  const struct delay *d = ((struct handle *)handle)->delay;
+  const struct delay *d = settings_of(handle);
 
   info->own_ops =
       (d->read ? NBDSRV_OP_READ : 0) | (d->write ? NBDSRV_OP_WRITE : 0) |
@@ -107,59 +92,59 @@ delay_describe(void *handle, struct nbdsrv_info *info)
 static int
 delay_read(void *handle, void *buf, uint64_t len, uint64_t off, uint32_t flags)
 {
-  const struct handle *h = handle;
-  int error = nbdsrv_sleep(h->delay->read);
+  const struct pass *pass = handle;
+  int error = nbdsrv_sleep(settings_of(handle)->read);
 
-  return error ? error : nbdsrv_next_read(h->next, buf, len, off, flags);
+  return error ? error : nbdsrv_next_read(pass->next, buf, len, off, flags);
 }
 
 static int
 delay_write(void *handle, const void *buf, uint64_t len, uint64_t off, uint32_t flags)
 {
-  const struct handle *h = handle;
-  int error = nbdsrv_sleep(h->delay->write);
+  const struct pass *pass = handle;
+  int error = nbdsrv_sleep(settings_of(handle)->write);
 
-  return error ? error : nbdsrv_next_write(h->next, buf, len, off, flags);
+  return error ? error : nbdsrv_next_write(pass->next, buf, len, off, flags);
 }
 
 static int
 delay_zero(void *handle, uint64_t len, uint64_t off, uint32_t flags)
 {
-  const struct handle *h = handle;
+  const struct pass *pass = handle;
   int error;
 
-  if ((flags & NBDSRV_FLAG_FAST_ZERO) && !h->delay->fast_zero)
+  if ((flags & NBDSRV_FLAG_FAST_ZERO) && !settings_of(handle)->fast_zero)
     return ENOTSUP;
-  error = nbdsrv_sleep(h->delay->zero);
-  return error ? error : nbdsrv_next_zero(h->next, len, off, flags);
+  error = nbdsrv_sleep(settings_of(handle)->zero);
+  return error ? error : nbdsrv_next_zero(pass->next, len, off, flags);
 }
 
 static int
 delay_trim(void *handle, uint64_t len, uint64_t off, uint32_t flags)
 {
-  const struct handle *h = handle;
-  int error = nbdsrv_sleep(h->delay->trim);
+  const struct pass *pass = handle;
+  int error = nbdsrv_sleep(settings_of(handle)->trim);
 
-  return error ? error : nbdsrv_next_trim(h->next, len, off, flags);
+  return error ? error : nbdsrv_next_trim(pass->next, len, off, flags);
 }
 
 static int
 delay_cache(void *handle, uint64_t len, uint64_t off, uint32_t flags)
 {
-  const struct handle *h = handle;
-  int error = nbdsrv_sleep(h->delay->cache);
+  const struct pass *pass = handle;
+  int error = nbdsrv_sleep(settings_of(handle)->cache);
 
-  return error ? error : nbdsrv_next_cache(h->next, len, off, flags);
+  return error ? error : nbdsrv_next_cache(pass->next, len, off, flags);
 }
 
 static int
 delay_extents(void *handle, uint64_t len, uint64_t off, uint32_t flags,
               struct nbdsrv_extents *extents)
 {
-  const struct handle *h = handle;
-  int error = nbdsrv_sleep(h->delay->extents);
+  const struct pass *pass = handle;
+  int error = nbdsrv_sleep(settings_of(handle)->extents);
 
-  return error ? error : nbdsrv_next_extents(h->next, len, off, flags, extents);
+  return error ? error : nbdsrv_next_extents(pass->next, len, off, flags, extents);
 }
 
 static struct nbdsrv_plugin filter = {

@@ -3,18 +3,10 @@
  * Gets the range from its parameters and checks it against the size at each open;
  * window.h does the rest.
  */
-#include <errno.h>
-#include <stdlib.h>
-
 #include "../common/window.h"
 
 struct offset {
   uint64_t offset, range;
-};
-
-struct handle {
-  struct window window; /* first */
-  const struct offset *settings;
 };
 
 static const struct nbdsrv_param params[] = {
@@ -26,27 +18,12 @@ static const struct nbdsrv_param params[] = {
 };
 
 static int
-offset_open(void *inst, const struct nbdsrv_client *client, void **handle)
-{
-  struct handle *h = calloc(1, sizeof *h);
-  int error = h ? nbdsrv_next_open(client->next, client) : ENOMEM;
-
-  if (error) {
-    free(h);
-    return error;
-  }
-  h->window.next = client->next;
-  h->settings = inst;
-  *handle = h;
-  return 0;
-}
-
-static int
 offset_describe(void *handle, struct nbdsrv_info *info)
 {
-  struct handle *h = handle;
+  struct window *w = handle;
+  const struct offset *settings = w->pass.settings;
   uint64_t size = info->export_size;
-  uint64_t offset = h->settings->offset, range = h->settings->range;
+  uint64_t offset = settings->offset, range = settings->range;
 
   if (offset > size || range > size - offset) {
     nbdsrv_error("offset %llu and range %llu lie beyond the size, %llu",
@@ -54,9 +31,9 @@ offset_describe(void *handle, struct nbdsrv_info *info)
                  (unsigned long long)size);
     return EINVAL;
   }
-  h->window.offset = offset;
-  h->window.length = range ? range : size - offset;
-  window_describe(&h->window, info);
+  w->offset = offset;
+  w->length = range ? range : size - offset;
+  window_describe(w, info);
   return 0;
 }
 
@@ -66,7 +43,7 @@ static struct nbdsrv_plugin filter = {
     .params = params,
     .instance_size = sizeof(struct offset),
     .thread_model = NBDSRV_THREADS_PARALLEL,
-    .open = offset_open,
+    .open = window_open,
     .close = free,
     .describe = offset_describe,
     .extents = window_extents,

@@ -2,20 +2,12 @@
 /* The partition filter: shows one partition of the disk below.
  * Gets its number; table.c finds the range, window.h shows it.
  */
-#include <errno.h>
-#include <stdlib.h>
-
 #include "../common/window.h"
 #include "table.h"
 
 struct partition {
   uint32_t number;
   uint64_t sector;
-};
-
-struct handle {
-  struct window window; /* first */
-  const struct partition *settings;
 };
 
 static const struct nbdsrv_param params[] = {
@@ -45,22 +37,6 @@ partition_ready(void *inst)
 }
 
 static int
-partition_open(void *inst, const struct nbdsrv_client *client, void **handle)
-{
-  struct handle *h = calloc(1, sizeof *h);
-  int error = h ? nbdsrv_next_open(client->next, client) : ENOMEM;
-
-  if (error) {
-    free(h);
-    return error;
-  }
-  h->window.next = client->next;
-  h->settings = inst;
-  *handle = h;
-  return 0;
-}
-
-static int
 read_below(void *opaque, void *buf, uint64_t len, uint64_t off)
 {
   return nbdsrv_next_read(opaque, buf, len, off, 0);
@@ -69,13 +45,14 @@ read_below(void *opaque, void *buf, uint64_t len, uint64_t off)
 static int
 partition_describe(void *handle, struct nbdsrv_info *info)
 {
-  struct handle *h = handle;
-  int error = table_find(read_below, h->window.next, info->export_size,
-                         (unsigned)h->settings->sector, h->settings->number,
-                         &h->window.offset, &h->window.length);
+  struct window *w = handle;
+  const struct partition *settings = w->pass.settings;
+  int error =
+      table_find(read_below, w->pass.next, info->export_size,
+                 (unsigned)settings->sector, settings->number, &w->offset, &w->length);
 
   if (!error)
-    window_describe(&h->window, info);
+    window_describe(w, info);
   return error;
 }
 
@@ -86,7 +63,7 @@ static struct nbdsrv_plugin filter = {
     .instance_size = sizeof(struct partition),
     .thread_model = NBDSRV_THREADS_PARALLEL,
     .ready = partition_ready,
-    .open = partition_open,
+    .open = window_open,
     .close = free,
     .describe = partition_describe,
     .extents = window_extents,

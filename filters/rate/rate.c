@@ -2,17 +2,16 @@
 /* The rate filter: limits the bandwidth of a client and of all of them together.
  * Gets reads and writes; hands them on when their bytes are due.
  */
-#include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <nbdsrv-filter.h>
 
+#include "../common/clock.h"
+#include "../common/pass.h"
 #include "bucket.h"
 
 /* The least time between two looks at a file with a rate. */
@@ -35,8 +34,7 @@ struct rate {
 };
 
 struct handle {
-  struct rate *settings;
-  struct nbdsrv_next *next;
+  struct pass pass; /* first */
   struct limit own;
 };
 
@@ -55,22 +53,13 @@ static const struct nbdsrv_param params[] = {
     {NULL, 0, 0, 0, NULL, NULL, NULL, NULL},
 };
 
-static uint64_t
-now_ns(void)
-{
-  struct timespec ts;
-
-  clock_gettime(CLOCK_MONOTONIC, &ts);
-  return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
-}
-
 static void
 limit_init(struct limit *limit, uint64_t rate, const char *file, uint64_t burst_ns)
 {
   limit->file = file;
   atomic_init(&limit->looked_ns, 0);
   for (int i = 0; i < DIRECTIONS; i++)
-    bucket_init(&limit->buckets[i], rate, (double)burst_ns / 1e9, now_ns());
+    bucket_init(&limit->buckets[i], rate, (double)burst_ns / 1e9, clock_ns());
 }
 
 static void
@@ -105,7 +94,7 @@ look_at_file(struct limit *limit, uint64_t now)
 static uint64_t
 limit_take(struct limit *limit, enum direction direction, uint64_t bits)
 {
-  uint64_t now = now_ns();
+  uint64_t now = clock_ns();
 
   if (limit->file) {
     uint_fast64_t looked = atomic_load(&limit->looked_ns);
@@ -138,19 +127,13 @@ rate_stop(void *inst)
 static int
 rate_open(void *inst, const struct nbdsrv_client *client, void **handle)
 {
-  struct rate *r = inst;
-  struct handle *h = malloc(sizeof *h);
-  int error = h ? nbdsrv_next_open(client->next, client) : ENOMEM;
+  const struct rate *r = inst;
+  int error = pass_open_size(inst, client, sizeof(struct handle), handle);
 
-  if (error) {
-    free(h);
-    return error;
-  }
-  h->settings = r;
-  h->next = client->next;
-  limit_init(&h->own, r->connection_rate, r->connection_rate_file, r->burstiness);
-  *handle = h;
-  return 0;
+  if (!error)
+    limit_init(&((struct handle *)*handle)->own, r->connection_rate,
+               r->connection_rate_file, r->burstiness);
+  return error;
 }
 
 static void
@@ -165,7 +148,7 @@ rate_close(void *handle)
 static int
 rate_describe(void *handle, struct nbdsrv_info *info)
 {
-  const struct rate *r = ((struct handle *)handle)->settings;
+  const struct rate *r = ((struct pass *)handle)->settings;
 
   if (!r->rate && !r->connection_rate && !r->rate_file && !r->connection_rate_file)
     info->own_ops = 0;
@@ -176,8 +159,9 @@ rate_describe(void *handle, struct nbdsrv_info *info)
 static int
 wait_for(struct handle *h, enum direction direction, uint64_t len)
 {
+  struct rate *r = h->pass.settings;
   uint64_t one = limit_take(&h->own, direction, len * 8);
-  uint64_t all = limit_take(&h->settings->all, direction, len * 8);
+  uint64_t all = limit_take(&r->all, direction, len * 8);
   uint64_t longer = one > all ? one : all;
 
   return longer ? nbdsrv_sleep(longer) : 0;
@@ -189,7 +173,7 @@ rate_read(void *handle, void *buf, uint64_t len, uint64_t off, uint32_t flags)
   struct handle *h = handle;
   int error = wait_for(h, READ, len);
 
-  return error ? error : nbdsrv_next_read(h->next, buf, len, off, flags);
+  return error ? error : nbdsrv_next_read(h->pass.next, buf, len, off, flags);
 }
 
 static int
@@ -198,7 +182,7 @@ rate_write(void *handle, const void *buf, uint64_t len, uint64_t off, uint32_t f
   struct handle *h = handle;
   int error = wait_for(h, WRITE, len);
 
-  return error ? error : nbdsrv_next_write(h->next, buf, len, off, flags);
+  return error ? error : nbdsrv_next_write(h->pass.next, buf, len, off, flags);
 }
 
 static struct nbdsrv_plugin filter = {

@@ -7,10 +7,10 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <nbdsrv-filter.h>
 
+#include "../common/clock.h"
 #include "counter.h"
 
 enum kind { READ, WRITE, TRIM, ZERO, EXTENTS, CACHE, FLUSH, KINDS };
@@ -33,15 +33,6 @@ static const struct nbdsrv_param params[] = {
      "percent of the requests whose sizes are broken down", NULL, "PERCENT"},
     {NULL, 0, 0, 0, NULL, NULL, NULL, NULL},
 };
-
-static uint64_t
-now_ns(void)
-{
-  struct timespec ts;
-
-  clock_gettime(CLOCK_MONOTONIC, &ts);
-  return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
-}
 
 static int
 stats_ready(void *inst)
@@ -67,7 +58,7 @@ stats_ready(void *inst)
   }
   for (enum kind kind = 0; kind < KINDS; kind++)
     s->counters[kind].name = names[kind];
-  s->start_ns = now_ns();
+  s->start_ns = clock_ns();
   return 0;
 }
 
@@ -75,7 +66,7 @@ static void
 stats_stop(void *inst)
 {
   struct stats *s = inst;
-  uint64_t ns = now_ns() - s->start_ns, ops = 0, bytes = 0;
+  uint64_t ns = clock_ns() - s->start_ns, ops = 0, bytes = 0;
 
   for (enum kind kind = 0; kind < KINDS; kind++) {
     ops += s->counters[kind].ops;
@@ -115,7 +106,7 @@ static int
 stats_before(void *handle, struct nbdsrv_op *op)
 {
   (void)handle;
-  op->opaque = now_ns();
+  op->opaque = clock_ns();
   return 0;
 }
 
@@ -126,7 +117,7 @@ stats_after(void *handle, struct nbdsrv_op *op, int *error)
 
   if (!*error)
     counter_add(&s->counters[kind_of(op->op)], op->length, op->offset,
-                now_ns() - op->opaque);
+                clock_ns() - op->opaque);
 }
 
 static struct nbdsrv_plugin filter = {

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "../common/extents.h"
 #include "../common/pass.h"
 
 struct truncate {
@@ -139,41 +140,16 @@ truncate_cache(void *handle, uint64_t len, uint64_t off, uint32_t flags)
 }
 
 static int
-extents_below(const struct handle *h, uint64_t len, uint64_t off, uint32_t flags,
-              struct nbdsrv_extents *extents, uint64_t *reached)
-{
-  uint64_t end = h->below < h->now ? h->below : h->now;
-  struct nbdsrv_extents *below = nbdsrv_extents_new(extents, len, off);
-  int error =
-      below ? nbdsrv_next_extents(h->pass.next, len, off, flags, below) : ENOMEM;
-
-  for (size_t i = 0; !error && i < nbdsrv_extents_count(below); i++) {
-    uint64_t offset, length;
-    uint32_t type;
-
-    nbdsrv_extents_get(below, i, &offset, &length, &type);
-    if (offset >= end)
-      break;
-    if (length > end - offset)
-      length = end - offset;
-    if (nbdsrv_extents_add(extents, offset, length, type) != 0)
-      break;
-    *reached = offset + length;
-  }
-  nbdsrv_extents_free(below);
-  return error;
-}
-
-static int
 truncate_extents(void *handle, uint64_t len, uint64_t off, uint32_t flags,
                  struct nbdsrv_extents *extents)
 {
   const struct handle *h = handle;
+  uint64_t end = h->below < h->now ? h->below : h->now;
   uint64_t real = real_part(h, len, off), reached = off;
   int error = 0;
 
   if (real > 0)
-    error = extents_below(h, real, off, flags, extents, &reached);
+    error = extents_pass(h->pass.next, real, off, flags, end, 0, extents, &reached);
   if (!error && reached >= h->below && nbdsrv_extents_context(extents) == 0)
     nbdsrv_extents_add(extents, reached, h->now - reached,
                        NBDSRV_EXTENT_HOLE | NBDSRV_EXTENT_ZERO);
