@@ -44,6 +44,22 @@ def test_writes_into_one_block_at_once():
         assert s.nbd().pread(65536, 65536) == b''.join(bytes([i]) * 512 for i in range(128))
 
 
+def test_a_part_and_the_whole_at_once():
+    """The part is not read before what the whole write leaves."""
+    import nbd
+    with Server('--filter=blocksize', '--filter=delay', 'memory', '1M', 'minblock=64k',
+                'wdelay=50ms') as s:
+        h = s.nbd()
+        whole = h.aio_pwrite(nbd.Buffer.from_bytearray(bytearray(b'w' * 65536)), 0)
+        part = h.aio_pwrite(nbd.Buffer.from_bytearray(bytearray(b'p' * 100)), 1000)
+        for cookie in part, whole:
+            while not h.aio_command_completed(cookie):
+                h.poll(-1)
+        got = h.pread(65536, 0)
+        assert got[:1000] == b'w' * 1000 and got[1100:] == b'w' * (65536 - 1100)
+        assert got[1000:1100] in (b'w' * 100, b'p' * 100)
+
+
 def arrived(d, action):
     """(offset, length) of what came below."""
     found = []

@@ -96,6 +96,21 @@ def test_fua_goes_below_and_nothing_else_does():
         assert d.below()[:35] == now
 
 
+def test_fua_on_top_of_what_is_dirty():
+    import nbd
+    with Disk() as d, d.serve() as s:
+        h = s.nbd()
+        h.zero(BLOCK * 2, 0)
+        h.pwrite(b'stable', 100, nbd.CMD_FLAG_FUA)
+        assert h.pread(106, 0) == bytes(100) + b'stable'
+        h.zero(3, 100, nbd.CMD_FLAG_FUA)
+        now = bytes(103) + b'ble' + bytes(BLOCK * 2 - 106)
+        assert h.pread(BLOCK * 2, 0) == now
+        h.flush()
+        assert d.below()[:BLOCK * 2] == now
+        assert h.pread(BLOCK * 2, 0) == now
+
+
 def test_what_was_written_is_not_read_again():
     for mode in MODES:
         with Disk() as d, d.serve('cache=' + mode) as s:
@@ -181,12 +196,27 @@ def test_stays_within_its_size():
 def test_recently_used_blocks_stay():
     with Disk() as d, d.serve('cache-max-size=1M', 'cache-on-read=true') as s:
         h = s.nbd()
-        for i in range(1, 40):
+        for i in range(400):
             h.pread(10, 0)
-            h.pread(10, i * BLOCK)
+            h.pread(10, (1 + i % 24) * BLOCK)
         log = open(d.name + '/log').read()
         assert len(re.findall(r'Read id=\d+ offset=0x0 ', log)) <= 3
-        assert d.count('Read') > 30
+        assert d.count('Read') > 50
+
+
+def test_what_is_dropped_is_stable():
+    """Another connection's flush has to hold for it, also if the plugin's would not."""
+    with TempDir() as d:
+        for mode, fua in ('plugin', 0), ('disable', 1):
+            with Server('--filter=cache', '--filter=log', '--filter=multi-conn', 'memory', '4M',
+                        'multi-conn-mode=' + mode, 'cache-max-size=1M',
+                        'logfile=' + d + '/log') as s:
+                h = s.nbd()
+                for i in range(40):
+                    h.pwrite(b'x' * BLOCK, i * BLOCK)
+                assert h.can_multi_conn()
+            writes = re.findall(r'Write id=.* fua=(.)', open(d + '/log').read())
+            assert writes and set(writes) == {str(fua)}
 
 
 def test_extents_know_what_is_dirty():

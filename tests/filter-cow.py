@@ -27,6 +27,7 @@ def test_changes_are_seen_by_all_and_not_below():
             assert h.can_multi_conn() and h.can_fua() and h.can_flush()
             h.pwrite(b'changed', 100000)
             h.flush()
+            assert s.access_modes(d + '/disk') == {os.O_RDONLY}
             assert s.nbd().pread(9, 99999) == data[99999:100000] + b'changed' + data[100007:100008]
             h.shutdown()
             assert s.nbd().pread(7, 100000) == b'changed'

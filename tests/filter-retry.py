@@ -110,6 +110,20 @@ def test_many_at_once_reopen_once_each_time():
         assert s.nbd().pread(512, 0) == b'x' * 512
 
 
+def test_one_reopening_is_for_all():
+    import nbd
+    with TempDir() as d, server(d, 'retries=1', 'retry-delay=300ms') as s:
+        h = s.nbd()
+        bad(d)
+        for i in range(16):
+            h.aio_pread(nbd.Buffer(512), 512 * i)
+        while h.aio_in_flight() > 0:
+            h.poll(-1)
+            while h.aio_in_flight() > 0 and h.aio_peek_command_completed() > 0:
+                expect_error(errno.EIO, h.aio_command_completed, h.aio_peek_command_completed())
+        assert opened(d) < 17  # once at the start, and not once for each
+
+
 def test_readonly_after_an_error():
     with TempDir() as d, server(d, 'retries=1', 'retry-readonly=yes', *QUICK) as s:
         h = s.nbd()

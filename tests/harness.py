@@ -210,6 +210,15 @@ class Server:
         status = open('/proc/%d/status' % self.pid).read()
         return int(re.search(r'VmRSS:\s*(\d+)', status).group(1)) * 1024
 
+    def access_modes(self, path):
+        """How the server has a file open: a set of os.O_RDONLY and the like."""
+        modes, proc = set(), '/proc/%d/' % self.pid
+        for fd in os.listdir(proc + 'fd'):
+            if os.readlink(proc + 'fd/' + fd) == path:
+                info = open(proc + 'fdinfo/' + fd).read()
+                modes.add(int(re.search(r'flags:\s*(\d+)', info).group(1), 8) & os.O_ACCMODE)
+        return modes
+
     def threads(self):
         return len(os.listdir('/proc/%d/task' % self.pid))
 
