@@ -307,6 +307,10 @@ struct nbdsrv_plugin {
    * client has no export_name yet ("").  Anything but 0 turns it away.  Be quick. */
   int (*admit)(void *inst, const struct nbdsrv_client *client);
 
+  /* The counterpart: a client that was let in by admit (), or by its absence, is
+   * gone, and all that it had open.  Also if another layer turned it away. */
+  void (*leave)(void *inst, const struct nbdsrv_client *client);
+
   /* New members are only ever added here. */
 };
 

@@ -84,6 +84,7 @@ connection_main(struct connection *conn)
   connection_close_export(conn);
   /* Everything that was asked for is answered: say so, rather than reset. */
   transport_finish(&conn->transport);
+  connection_leave(conn);
   log_connection_debug(conn, "closed");
   log_call_leave(before);
 }

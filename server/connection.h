@@ -52,6 +52,7 @@ struct connection {
   socklen_t peer_len;    /* 0: none */
   int64_t uid, gid, pid; /* of a Unix peer, else -1 */
 
+  bool is_admitted; /* leave () is owed to the layers */
   /* What the client agreed to of the handshake's own flags. */
   bool fixed_newstyle, no_zeroes;
   uint64_t deadline_ns; /* of the handshake, CLOCK_MONOTONIC; 0: none */

@@ -22,6 +22,8 @@ int handshake_send(struct connection *conn, const void *head, size_t head_len,
 
 /* Whether the layers want this client, before anything is said to it. */
 int connection_admit(struct connection *conn);
+/* Tells the layers that a client that they admitted is gone; its export is closed. */
+void connection_leave(struct connection *conn);
 
 /* Opens the export of that name, or keeps it open if it is this one already.
  * 0 or an errno value; conn's log_call has the sentence for the client. */

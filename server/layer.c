@@ -182,6 +182,21 @@ nbdsrv_next_list(struct nbdsrv_exports *exports)
   return below ? layer_list(below, exports) : EINVAL;
 }
 
+/* Down to last, which is left out; NULL: all of them. */
+static void
+leave_layers(struct layer *top, const struct layer *last,
+             const struct nbdsrv_client *client)
+{
+  const struct layer *caller = log_call_current()->layer;
+
+  for (struct layer *layer = top; layer != last; layer = layer->below) {
+    log_call_current()->layer = layer;
+    if (layer->ops->leave)
+      layer->ops->leave(layer->inst, client);
+  }
+  log_call_current()->layer = caller;
+}
+
 int
 layer_admit(struct layer *top, const struct nbdsrv_client *client)
 {
@@ -192,9 +207,17 @@ layer_admit(struct layer *top, const struct nbdsrv_client *client)
     log_call_current()->layer = layer;
     if (layer->ops->admit)
       error = layer->ops->admit(layer->inst, client);
+    if (error)
+      leave_layers(top, layer, client);
   }
   log_call_current()->layer = caller;
   return error;
+}
+
+void
+layer_leave(struct layer *top, const struct nbdsrv_client *client)
+{
+  leave_layers(top, NULL, client);
 }
 
 /* ------------------------------------------------------------------ handles */

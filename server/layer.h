@@ -65,6 +65,7 @@ int layer_list(struct layer *top, struct nbdsrv_exports *exports);
 
 /* Asks all layers, outermost first, whether they want this client. */
 int layer_admit(struct layer *top, const struct nbdsrv_client *client);
+void layer_leave(struct layer *top, const struct nbdsrv_client *client);
 
 /* Handles: opens the whole stack for a client.  *top is freed by layer_close. */
 int layer_open(struct layer *top, struct connection *connection,

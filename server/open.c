@@ -103,6 +103,19 @@ client_of(const struct connection *conn, const char *name)
   };
 }
 
+/* All exports before last; NULL: all of them. */
+static void
+leave_exports(struct connection *conn, const struct export *last)
+{
+  struct nbdsrv_client client = client_of(conn, "");
+
+  for (struct export *e = conn->server->exports; e != last; e = e->next) {
+    enter_call(e);
+    layer_leave(e->top, &client);
+    leave_call(e);
+  }
+}
+
 int
 connection_admit(struct connection *conn)
 {
@@ -113,10 +126,20 @@ connection_admit(struct connection *conn)
     enter_call(e);
     error = layer_admit(e->top, &client);
     leave_call(e);
+    if (error)
+      leave_exports(conn, e);
   }
+  conn->is_admitted = error == 0;
   if (error)
     log_connection_debug(conn, "turned away: %s", strerror(error));
   return error;
+}
+
+void
+connection_leave(struct connection *conn)
+{
+  if (conn->is_admitted)
+    leave_exports(conn, NULL);
 }
 
 static int
