@@ -150,39 +150,29 @@ exitwhen_stop(void *inst)
   pthread_mutex_destroy(&e->lock);
 }
 
-/* The instance is the handle. */
 static int
-exitwhen_open(void *inst, const struct nbdsrv_client *client, void **handle)
+exitwhen_admit(void *inst, const struct nbdsrv_client *client)
 {
   struct exitwhen *e = inst;
   bool refuse;
-  int error;
 
-  (void)handle;
+  (void)client;
   pthread_mutex_lock(&e->lock);
   refuse = look(e);
   e->clients += !refuse;
   pthread_mutex_unlock(&e->lock);
-  if (refuse) {
+  if (refuse)
     nbdsrv_error("the server is about to end");
-    return ESHUTDOWN;
-  }
-  error = nbdsrv_next_open(client->next, client);
-  if (error) {
-    pthread_mutex_lock(&e->lock);
-    e->clients--;
-    pthread_cond_signal(&e->changed);
-    pthread_mutex_unlock(&e->lock);
-  }
-  return error;
+  return refuse ? ESHUTDOWN : 0;
 }
 
 /* The thread looks as soon as there are no clients. */
 static void
-exitwhen_close(void *handle)
+exitwhen_leave(void *inst, const struct nbdsrv_client *client)
 {
-  struct exitwhen *e = handle;
+  struct exitwhen *e = inst;
 
+  (void)client;
   pthread_mutex_lock(&e->lock);
   e->clients--;
   pthread_cond_signal(&e->changed);
@@ -199,8 +189,8 @@ static struct nbdsrv_plugin filter = {
     .ready = exitwhen_ready,
     .start = exitwhen_start,
     .stop = exitwhen_stop,
-    .open = exitwhen_open,
-    .close = exitwhen_close,
+    .admit = exitwhen_admit,
+    .leave = exitwhen_leave,
 };
 
 NBDSRV_FILTER(filter)

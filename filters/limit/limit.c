@@ -19,27 +19,23 @@ static const struct nbdsrv_param params[] = {
 };
 
 static int
-limit_open(void *inst, const struct nbdsrv_client *client, void **handle)
+limit_admit(void *inst, const struct nbdsrv_client *client)
 {
   struct limit *l = inst;
-  int error = 0;
 
-  (void)handle; /* the instance will do */
-  if (atomic_fetch_add(&l->clients, 1) >= l->limit && l->limit > 0) {
-    nbdsrv_error("there are %u clients already", l->limit);
-    error = EPERM;
-  }
-  if (!error)
-    error = nbdsrv_next_open(client->next, client);
-  if (error)
-    atomic_fetch_sub(&l->clients, 1);
-  return error;
+  (void)client;
+  if (atomic_fetch_add(&l->clients, 1) < l->limit || l->limit == 0)
+    return 0;
+  atomic_fetch_sub(&l->clients, 1);
+  nbdsrv_error("there are %u clients already", l->limit);
+  return EPERM;
 }
 
 static void
-limit_close(void *handle)
+limit_leave(void *inst, const struct nbdsrv_client *client)
 {
-  atomic_fetch_sub(&((struct limit *)handle)->clients, 1);
+  (void)client;
+  atomic_fetch_sub(&((struct limit *)inst)->clients, 1);
 }
 
 static struct nbdsrv_plugin filter = {
@@ -48,8 +44,8 @@ static struct nbdsrv_plugin filter = {
     .params = params,
     .instance_size = sizeof(struct limit),
     .thread_model = NBDSRV_THREADS_PARALLEL,
-    .open = limit_open,
-    .close = limit_close,
+    .admit = limit_admit,
+    .leave = limit_leave,
 };
 
 NBDSRV_FILTER(filter)
