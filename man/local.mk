@@ -5,8 +5,14 @@ man1_pods = \
 	man/nbdsrv-protocol.pod \
 	man/nbdsrv-nbdkit.pod \
 	man/nbdsrv-file-plugin.pod \
+	man/nbdsrv-full-plugin.pod \
 	man/nbdsrv-memory-plugin.pod \
 	man/nbdsrv-null-plugin.pod \
+	man/nbdsrv-ones-plugin.pod \
+	man/nbdsrv-pattern-plugin.pod \
+	man/nbdsrv-random-plugin.pod \
+	man/nbdsrv-sparse-random-plugin.pod \
+	man/nbdsrv-zero-plugin.pod \
 	man/nbdsrv-blocksize-filter.pod \
 	man/nbdsrv-blocksize-policy-filter.pod \
 	man/nbdsrv-cache-filter.pod \

@@ -4,8 +4,18 @@ module_ldflags = $(AM_LDFLAGS) -module -avoid-version -shared
 
 plugin_LTLIBRARIES += \
 	nbdsrv-file-plugin.la \
+	nbdsrv-full-plugin.la \
 	nbdsrv-memory-plugin.la \
-	nbdsrv-null-plugin.la
+	nbdsrv-null-plugin.la \
+	nbdsrv-ones-plugin.la \
+	nbdsrv-pattern-plugin.la \
+	nbdsrv-random-plugin.la \
+	nbdsrv-sparse-random-plugin.la \
+	nbdsrv-zero-plugin.la
+
+plugin_nothing = plugins/common/nothing.h
+plugin_zeroes = plugins/common/zeroes.h $(plugin_nothing)
+plugin_prng = plugins/common/prng.c plugins/common/prng.h
 
 nbdsrv_file_plugin_la_SOURCES = \
 	plugins/file/file.c \
@@ -15,6 +25,8 @@ nbdsrv_file_plugin_la_SOURCES = \
 	plugins/file/holes.c plugins/file/lend.c \
 	plugins/file/evict.c
 nbdsrv_file_plugin_la_LDFLAGS = $(module_ldflags)
+nbdsrv_full_plugin_la_SOURCES = plugins/full/full.c $(plugin_zeroes)
+nbdsrv_full_plugin_la_LDFLAGS = $(module_ldflags)
 nbdsrv_memory_plugin_la_SOURCES = \
 	plugins/memory/memory.c \
 	plugins/memory/arena.c \
@@ -29,5 +41,19 @@ nbdsrv_memory_plugin_la_SOURCES = \
 	plugins/memory/tree.c \
 	plugins/memory/tree.h
 nbdsrv_memory_plugin_la_LDFLAGS = $(module_ldflags)
-nbdsrv_null_plugin_la_SOURCES = plugins/null/null.c
+nbdsrv_null_plugin_la_SOURCES = plugins/null/null.c $(plugin_zeroes)
 nbdsrv_null_plugin_la_LDFLAGS = $(module_ldflags)
+nbdsrv_ones_plugin_la_SOURCES = plugins/ones/ones.c $(plugin_nothing)
+nbdsrv_ones_plugin_la_LDFLAGS = $(module_ldflags)
+nbdsrv_pattern_plugin_la_SOURCES = plugins/pattern/pattern.c $(plugin_nothing)
+nbdsrv_pattern_plugin_la_LDFLAGS = $(module_ldflags)
+nbdsrv_random_plugin_la_SOURCES = plugins/random/random.c $(plugin_prng) $(plugin_nothing)
+nbdsrv_random_plugin_la_LDFLAGS = $(module_ldflags)
+nbdsrv_sparse_random_plugin_la_SOURCES = \
+	plugins/sparse-random/sparse-random.c \
+	plugins/sparse-random/map.c \
+	plugins/sparse-random/map.h \
+	$(plugin_prng) $(plugin_nothing)
+nbdsrv_sparse_random_plugin_la_LDFLAGS = $(module_ldflags)
+nbdsrv_zero_plugin_la_SOURCES = plugins/zero/zero.c $(plugin_zeroes)
+nbdsrv_zero_plugin_la_LDFLAGS = $(module_ldflags)

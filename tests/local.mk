@@ -64,8 +64,14 @@ python_tests = \
 	tests/plugin-file.py \
 	tests/plugin-file-block.py \
 	tests/plugin-file-dir.py \
+	tests/plugin-full.py \
 	tests/plugin-memory.py \
 	tests/plugin-null.py \
+	tests/plugin-ones.py \
+	tests/plugin-pattern.py \
+	tests/plugin-random.py \
+	tests/plugin-sparse-random.py \
+	tests/plugin-zero.py \
 	tests/filter-blocksize-policy.py \
 	tests/filter-blocksize.py \
 	tests/filter-cache.py \
@@ -113,6 +119,7 @@ nbdkit_tests = \
 	tests/nbdkit-functions.py \
 	tests/nbdkit-threads.py \
 	tests/nbdkit-plugins.py \
+	tests/nbdkit-natives.py \
 	tests/nbdkit-languages.py
 if HAVE_NBDKIT
 TESTS += $(nbdkit_tests)

@@ -2,9 +2,8 @@
 /* The null plugin: reads as zeroes, forgets what is written.
  * For measuring what lies in front of a plugin.
  */
-#include <string.h>
-
-#include <nbdsrv-plugin.h>
+#include "../common/nothing.h"
+#include "../common/zeroes.h"
 
 struct null {
   uint64_t size;
@@ -27,66 +26,6 @@ null_describe(void *handle, struct nbdsrv_info *info)
   return 0;
 }
 
-static int
-null_read(void *handle, void *buf, uint64_t len, uint64_t off, uint32_t flags)
-{
-  (void)handle;
-  (void)off;
-  (void)flags;
-  memset(buf, 0, len);
-  return 0;
-}
-
-static int
-null_lend(void *handle, uint64_t len, uint64_t off, struct nbdsrv_loan *loan)
-{
-  (void)handle;
-  (void)off;
-  loan->count = 1;
-  loan->iov[0].iov_base = NULL;
-  loan->iov[0].iov_len = len;
-  return 0;
-}
-
-static int
-null_write(void *handle, const void *buf, uint64_t len, uint64_t off, uint32_t flags)
-{
-  (void)handle;
-  (void)buf;
-  (void)len;
-  (void)off;
-  (void)flags;
-  return 0;
-}
-
-static int
-null_flush(void *handle, uint32_t flags)
-{
-  (void)handle;
-  (void)flags;
-  return 0;
-}
-
-/* Trim, zero and cache: there is nothing to change. */
-static int
-null_range(void *handle, uint64_t len, uint64_t off, uint32_t flags)
-{
-  (void)handle;
-  (void)len;
-  (void)off;
-  (void)flags;
-  return 0;
-}
-
-static int
-null_extents(void *handle, uint64_t len, uint64_t off, uint32_t flags,
-             struct nbdsrv_extents *extents)
-{
-  (void)handle;
-  (void)flags;
-  return nbdsrv_extents_add(extents, off, len, NBDSRV_EXTENT_HOLE | NBDSRV_EXTENT_ZERO);
-}
-
 static struct nbdsrv_plugin plugin = {
     .name = "null",
     .summary = "reads as zeroes, forgets what is written",
@@ -94,14 +33,14 @@ static struct nbdsrv_plugin plugin = {
     .instance_size = sizeof(struct null),
     .thread_model = NBDSRV_THREADS_PARALLEL,
     .describe = null_describe,
-    .read = null_read,
-    .write = null_write,
-    .flush = null_flush,
-    .trim = null_range,
-    .zero = null_range,
-    .cache = null_range,
-    .extents = null_extents,
-    .lend = null_lend,
+    .read = zeroes_read,
+    .write = nothing_write,
+    .flush = nothing_flush,
+    .trim = nothing_range,
+    .zero = nothing_range,
+    .cache = nothing_range,
+    .extents = zeroes_extents,
+    .lend = zeroes_lend,
 };
 
 NBDSRV_PLUGIN(plugin)
