@@ -251,9 +251,13 @@ esac
 '''
     expected = run(['env', '--default-signal=HUP,INT,QUIT,TERM', 'grep', '-E',
                     '^Sig(Blk|Ign):', '/proc/self/status']).stdout
+    def of_programs(text):  # the C library keeps 32 and above for itself
+        return [int(line.split()[1], 16) & 0x7fffffff for line in text.splitlines()]
+
     with TempDir() as d:
         with Bridged(plugin('sh'), script(d, masks)) as s:
-            assert bytes(s.nbd().pread(4096, 0)).rstrip(b'\0').decode() == expected
+            found = bytes(s.nbd().pread(4096, 0)).rstrip(b'\0').decode()
+            assert of_programs(found) == of_programs(expected), (found, expected)
 
 
 def test_script_as_a_program():
