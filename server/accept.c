@@ -12,13 +12,28 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "listen.h"
 #include "log.h"
 #include "server.h"
 #include "tls.h"
 
+#define COMPLAIN_NS 60000000000u
+
+/* Clients that have to wait are one fault, said again only after a while. */
 static void
-accept_one(struct server *server, int listener)
+complain(uint64_t *last, int error)
+{
+  uint64_t now = clock_now();
+
+  if (*last && now - *last < COMPLAIN_NS)
+    return;
+  *last = now;
+  log_error("accepting a client: %s: clients wait until others leave", strerror(error));
+}
+
+static void
+accept_one(struct server *server, int listener, uint64_t *complained)
 {
   int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 
@@ -32,7 +47,7 @@ accept_one(struct server *server, int listener)
   case ENOBUFS:
   case ENOMEM:
     /* The client stays in the queue: no use asking again at once. */
-    log_error("accepting a client: %s", strerror(errno));
+    complain(complained, errno);
     nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
     break;
   default: /* this client is gone again */
@@ -59,6 +74,7 @@ listen_accept(struct server *server, const struct listeners *l)
 {
   enum { QUIT, RELOAD, FIRST };
   struct pollfd fds[LISTEN_MAX + FIRST];
+  uint64_t complained = 0;
 
   fds[QUIT] = (struct pollfd){.fd = server->quit_fd, .events = POLLIN};
   fds[RELOAD] = (struct pollfd){.fd = server->reload_fd, .events = POLLIN};
@@ -74,6 +90,6 @@ listen_accept(struct server *server, const struct listeners *l)
       reload(server);
     for (size_t i = 0; i < l->count; i++)
       if (fds[FIRST + i].revents)
-        accept_one(server, fds[FIRST + i].fd);
+        accept_one(server, fds[FIRST + i].fd, &complained);
   }
 }

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -61,10 +62,21 @@ daemon_tie_to_parent(const struct options *o)
 int
 daemon_lock_memory(const struct options *o)
 {
-  if (!o->swap || mlockall(MCL_CURRENT | MCL_FUTURE) == 0)
+  struct rlimit most;
+
+  if (!o->swap)
     return 0;
-  log_error("--swap: memory cannot be locked: %s", strerror(errno));
-  return errno;
+  if (mlockall(MCL_CURRENT | MCL_FUTURE) == -1) {
+    log_error("--swap: memory cannot be locked: %s", strerror(errno));
+    return errno;
+  }
+  if (geteuid() != 0 && getrlimit(RLIMIT_MEMLOCK, &most) == 0 &&
+      most.rlim_cur != RLIM_INFINITY)
+    log_warning(
+        "--swap: %llu bytes may be locked (ulimit -l): beyond them no memory and "
+        "no thread is to be had",
+        (unsigned long long)most.rlim_cur);
+  return 0;
 }
 
 static void

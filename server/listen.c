@@ -169,7 +169,9 @@ open_tcp(const struct options *o, struct listeners *l)
   int error = getaddrinfo(o->ipaddr, port, &hints, &list);
 
   if (error) {
-    log_error("cannot listen on %s, port %s: %s", shown, port, gai_strerror(error));
+    log_error("cannot listen on %s, port %s: %s", shown, port,
+              error == EAI_SERVICE ? "it is neither a number nor a known service"
+                                   : gai_strerror(error));
     return EINVAL;
   }
   for (int i = 0; i < PORT_TRIES; i++) {

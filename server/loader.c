@@ -203,6 +203,26 @@ loader_find_script(const char *name, char **plugin, char **path)
 
 typedef struct nbdsrv_plugin *(*init_function)(void);
 
+/* How much of an instance a parameter fills. */
+static size_t
+param_room(const struct nbdsrv_param *p)
+{
+  switch (p->type) {
+  case NBDSRV_FREE:
+    return 0;
+  case NBDSRV_BOOL:
+  case NBDSRV_ENUM:
+  case NBDSRV_UINT32:
+  case NBDSRV_INT32:
+    return sizeof(int32_t);
+  case NBDSRV_STRING:
+  case NBDSRV_PATH:
+    return sizeof(char *);
+  default:
+    return sizeof(uint64_t);
+  }
+}
+
 static int
 check_plugin(const struct module *module)
 {
@@ -222,7 +242,8 @@ check_plugin(const struct module *module)
     return EINVAL;
   }
   for (const struct nbdsrv_param *p = ops->params; p && p->name; p++)
-    if (p->type != NBDSRV_FREE && p->offset >= ops->instance_size) {
+    if (p->type != NBDSRV_FREE && (param_room(p) > ops->instance_size ||
+                                   p->offset > ops->instance_size - param_room(p))) {
       log_error("%s: parameter %s lies outside the instance", module->path, p->name);
       return EINVAL;
     }

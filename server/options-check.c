@@ -113,7 +113,7 @@ is_disk_image(const char *path)
     return false;
   fp = fopen(path, "re");
   if (!fp)
-    return is_file_name(path); /* the file plugin says why */
+    return true; /* the file plugin says why */
   object = fread(magic, 1, sizeof magic, fp) == sizeof magic &&
            memcmp(magic, "\177ELF", sizeof magic) == 0;
   fclose(fp);
@@ -171,11 +171,13 @@ take_plugin(struct options *o, const char *word)
   error = take_script(o, word);
   if (error != ENOENT)
     return error;
-  if (is_file_name(word) && stat(word, &st) == -1) {
+  if (stat(word, &st) == -1) {
+    if (!is_file_name(word))
+      return 0; /* the loader says where it looked */
     log_error("%s: %s: it is neither a plugin nor a disk image", word, strerror(errno));
     return ENOENT;
   }
-  if (is_file_name(word) && S_ISDIR(st.st_mode)) {
+  if (S_ISDIR(st.st_mode)) {
     log_error("%s is a directory: '%s file dir=%s' serves its files", word, o->program,
               word);
     return EISDIR;

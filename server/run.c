@@ -26,7 +26,7 @@ static struct {
   pthread_t thread;
   pthread_mutex_t lock; /* guards what follows */
   pthread_cond_t gone;
-  bool ended;
+  bool ended, sent_signal; /* signal: by this server */
   int status;
 } command = {.lock = PTHREAD_MUTEX_INITIALIZER, .gone = PTHREAD_COND_INITIALIZER};
 
@@ -163,6 +163,7 @@ end_command(void)
     int r = 0;
 
     kill(command.pid, signals[i]);
+    command.sent_signal = true;
     clock_gettime(CLOCK_REALTIME, &until);
     until.tv_sec += END_SECONDS;
     while (!command.ended && r == 0)
@@ -174,12 +175,16 @@ end_command(void)
 int
 run_finish(void)
 {
+  int sig;
+
   if (command.pid <= 0)
     return 0;
   end_command();
   pthread_join(command.thread, NULL);
   if (!WIFSIGNALED(command.status))
     return WEXITSTATUS(command.status);
-  log_error("--run: the command was killed by signal %d", WTERMSIG(command.status));
-  return 128 + WTERMSIG(command.status);
+  sig = WTERMSIG(command.status);
+  if (!command.sent_signal && sig != SIGINT) /* ^C is no news to who typed it */
+    log_error("--run: the command was killed by signal %d", sig);
+  return 128 + sig;
 }

@@ -55,7 +55,7 @@ def test_uri_says_where():
 def test_address_and_port_that_are_none():
     assert 'cannot listen on' in refused('-i', '192.0.2.1', '-p', '0', 'memory', '1')
     assert 'cannot listen on' in refused('-i', 'no such host', 'memory', '1')
-    assert 'cannot listen on' in refused('-p', 'no-such-service', 'memory', '1')
+    assert 'neither a number nor' in refused('-p', 'no-such-service', 'memory', '1')
     assert 'is more than 65535' in refused('-p', '65536', 'memory', '1')
     assert 'a port is missing' in refused('-p', '', 'memory', '1')
 
@@ -187,7 +187,7 @@ def test_out_of_descriptors():
         assert run(['nbdinfo', '--size', 'nbd+unix:///?socket=%s/sock' % d]).stdout == '1048576\n'
         p.terminate()
         assert p.wait(20) == 0
-        assert open(d + '/log').read().count('\n') < 1000  # it did not spin
+        assert open(d + '/log').read().count('\n') == 1
 
 
 def test_vsock():

@@ -44,6 +44,11 @@ def test_status_of_a_killed_command():
     assert nbdsrv('memory', '1M', '--run', 'no-such-command-here', check=False).returncode == 127
 
 
+def test_interrupted_command_is_not_reported():
+    r = nbdsrv('memory', '1M', '--run', 'kill -INT $$', check=False)
+    assert r.returncode == 128 + 2 and r.stderr == ''
+
+
 def test_with_exit_with_parent():
     assert nbdsrv('--exit-with-parent', 'memory', '1M', '--run', 'exit 7', check=False).returncode == 7
 
@@ -59,13 +64,14 @@ def end_server(script, number):
     """Ends the server while the command runs; the server's status."""
     with TempDir() as d:
         p = subprocess.Popen([NBDSRV, '-P', d + '/pid', 'memory', '1M', '--run', script % d],
-                             stderr=subprocess.DEVNULL)
+                             stderr=open(d + '/log', 'w'))
         wait_for('the command', lambda: os.path.exists(d + '/command'))
         os.kill(int(open(d + '/pid').read()), number)
         status = p.wait(30)
         command = int(open(d + '/command').read())
         wait_for('the end of the command', lambda: is_gone(command))
         assert not os.path.exists(d + '/pid')
+        assert open(d + '/log').read() == ''
         return status
 
 

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 
+from compile import build
 from harness import (NBDSRV, SRCDIR, Server, TempDir, is_gone, main, nbdsrv, refused, run, wait_for)
 
 
@@ -69,6 +70,7 @@ def test_bad_input_is_refused_in_one_line():
             'cannot load': [d + '/script.so'],
             'neither a plugin nor': ['nothing.img'],
             'no user': ['-u', 'no-such-user', 'memory', '1'],
+            'serves its files': [d],
             'pid file': ['-f', '-P', d + '/no/pid', 'memory', '1'],
             'is more than': ['-t', '100000', 'memory', '1'],
         }
@@ -78,6 +80,41 @@ def test_bad_input_is_refused_in_one_line():
             assert not os.path.exists(d + '/sock'), args
         assert 'which plugin' in refused()
         assert 'is more than' in refused('-p', '70000', 'memory', '1')
+
+
+def test_directory_or_unreadable_file_in_place_of_a_plugin():
+    with TempDir() as d:
+        os.mkdir(d + '/images')
+        assert "'nbdsrv file dir=images'" in refused('images', cwd=d)
+        open(d + '/disk', 'w').close()
+        os.chmod(d + '/disk', 0)
+        if os.geteuid() != 0:
+            assert 'Permission denied' in refused('disk', cwd=d)
+
+
+PARAM_OUTSIDE = """
+#include <nbdsrv-plugin.h>
+struct inst { char c[%d]; };
+static const struct nbdsrv_param params[] = {
+    {"x", %s, 0, %d, NULL, "x", "a|b", NULL}, {NULL, 0, 0, 0, NULL, NULL, NULL, NULL}};
+static int describe (void *h, struct nbdsrv_info *info) { return 0; }
+static struct nbdsrv_plugin plugin = {.name = "outside", .params = params,
+    .instance_size = sizeof (struct inst), .describe = describe};
+NBDSRV_PLUGIN (plugin)
+"""
+
+
+def test_parameter_outside_the_instance():
+    with TempDir() as d:
+        for size, kind, offset, good in ((8, 'NBDSRV_SIZE', 0, True), (8, 'NBDSRV_SIZE', 4, False),
+                                         (8, 'NBDSRV_BOOL', 4, True), (2, 'NBDSRV_ENUM', 0, False),
+                                         (8, 'NBDSRV_STRING', 1, False), (8, 'NBDSRV_INT32', 5, False),
+                                         (8, 'NBDSRV_FRACTION', 16, False)):
+            path = build(PARAM_OUTSIDE % (size, kind, offset), 'outside.so', d)
+            if good:
+                nbdsrv(path, '--dump-plugin')
+            else:
+                assert 'outside the instance' in refused(path), (size, kind, offset)
 
 
 def test_objects_that_are_no_plugins():
