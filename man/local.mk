@@ -6,6 +6,7 @@ man1_pods = \
 	man/nbdsrv-nbdkit.pod \
 	man/nbdsrv-file-plugin.pod \
 	man/nbdsrv-full-plugin.pod \
+	man/nbdsrv-info-plugin.pod \
 	man/nbdsrv-memory-plugin.pod \
 	man/nbdsrv-null-plugin.pod \
 	man/nbdsrv-ones-plugin.pod \

@@ -5,6 +5,7 @@ module_ldflags = $(AM_LDFLAGS) -module -avoid-version -shared
 plugin_LTLIBRARIES += \
 	nbdsrv-file-plugin.la \
 	nbdsrv-full-plugin.la \
+	nbdsrv-info-plugin.la \
 	nbdsrv-memory-plugin.la \
 	nbdsrv-null-plugin.la \
 	nbdsrv-ones-plugin.la \
@@ -15,6 +16,7 @@ plugin_LTLIBRARIES += \
 
 plugin_nothing = plugins/common/nothing.h
 plugin_zeroes = plugins/common/zeroes.h $(plugin_nothing)
+plugin_base64 = plugins/common/base64.c plugins/common/base64.h
 plugin_prng = plugins/common/prng.c plugins/common/prng.h
 
 nbdsrv_file_plugin_la_SOURCES = \
@@ -27,6 +29,12 @@ nbdsrv_file_plugin_la_SOURCES = \
 nbdsrv_file_plugin_la_LDFLAGS = $(module_ldflags)
 nbdsrv_full_plugin_la_SOURCES = plugins/full/full.c $(plugin_zeroes)
 nbdsrv_full_plugin_la_LDFLAGS = $(module_ldflags)
+nbdsrv_info_plugin_la_SOURCES = \
+	plugins/info/info.c \
+	plugins/info/address.c \
+	plugins/info/address.h \
+	$(plugin_base64) $(plugin_nothing)
+nbdsrv_info_plugin_la_LDFLAGS = $(module_ldflags)
 nbdsrv_memory_plugin_la_SOURCES = \
 	plugins/memory/memory.c \
 	plugins/memory/arena.c \

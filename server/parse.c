@@ -222,7 +222,7 @@ parse_enum(const char *what, const char *text, const char *choices, int *value)
 
   for (int i = 0; p; i++) {
     size_t n = strcspn(p, "|");
-    if (n == len && memcmp(p, text, n) == 0) {
+    if (n == len && strncasecmp(p, text, n) == 0) {
       *value = i;
       return 0;
     }

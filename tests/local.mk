@@ -65,6 +65,7 @@ python_tests = \
 	tests/plugin-file-block.py \
 	tests/plugin-file-dir.py \
 	tests/plugin-full.py \
+	tests/plugin-info.py \
 	tests/plugin-memory.py \
 	tests/plugin-null.py \
 	tests/plugin-ones.py \

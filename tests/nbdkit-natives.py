@@ -20,6 +20,15 @@ def test_full():
         theirs.shutdown()
 
 
+def test_info():
+    for mode, name in (('exportname', 'a name'), ('base64exportname', 'QUJD REVG\nR0g='), ('address', ''),
+                       ('EXPORTNAME', 'x')):
+        compare('info', mode, export=name)
+    for mode in 'time', 'mode=uptime', 'conntime':
+        with Reference('info', mode) as r, Server('info', mode) as s:
+            assert facts(s.nbd(setup=asks_for_infos)) == facts(r.nbd(setup=asks_for_infos))
+
+
 def test_pattern():
     for size in '1', '7', '8', '511', '1M', 'size=1000001':
         compare('pattern', size)

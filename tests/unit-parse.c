@@ -165,6 +165,8 @@ START_TEST(words)
   ck_assert_int_eq(value, 1);
   ck_assert_int_eq(parse_enum("x", "c", "a|b|c", &value), 0);
   ck_assert_int_eq(value, 2);
+  ck_assert_int_eq(parse_enum("x", "B", "a|b|c", &value), 0);
+  ck_assert_int_eq(value, 1);
   ck_assert_int_eq(parse_enum("x", "a|b", "a|b|c", &value), EINVAL);
   ck_assert_int_eq(parse_enum("x", "", "a|b|c", &value), EINVAL);
   ck_assert_int_eq(parse_enum("x", "bb", "a|b|c", &value), EINVAL);
