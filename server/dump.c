@@ -36,13 +36,16 @@ dump_config(FILE *out, const struct options *options)
   fprintf(out, "name=%s\n", options->program);
   fprintf(out, "plugindir=%s\n", loader_plugin_dir());
   fprintf(out, "root_tls_certificates_dir=%s/pki/%s\n", SYSCONFDIR, options->program);
+  fprintf(out, "run_default_socket=Unix\n");
   fprintf(out, "sbindir=%s\n", SBINDIR);
   fprintf(out, "selinux=yes\n");
   fprintf(out, "sysconfdir=%s\n", SYSCONFDIR);
+  fprintf(out, "timeout_option=yes\n");
   fprintf(out, "tls=%s\n", tls_supported() ? "yes" : "no");
   fprintf(out, "version=%s\n", version);
   fprintf(out, "version_major=%u\n", major);
   fprintf(out, "version_minor=%u\n", minor);
+  fprintf(out, "vsock_option=yes\n");
   fprintf(out, "zstd=no\n");
 }
 
@@ -87,15 +90,25 @@ dump_members(FILE *out, const struct nbdsrv_plugin *ops)
       fprintf(out, "has_%s=1\n", members[i].name);
 }
 
+void
+dump_identity(FILE *out, const struct layer *plugin, const char *name,
+              const char *version)
+{
+  fprintf(out, "path=%s\n", plugin->module->path);
+  fprintf(out, "name=%s\n", name);
+  if (version)
+    fprintf(out, "version=%s\n", version);
+  fprintf(out, "soext=so\n");
+  fprintf(out, "max_api_version=%u\n",
+          plugin->module->bridge ? NBDKIT_LATEST_API : NBDSRV_ABI);
+}
+
 static void
 dump_fields(FILE *out, const struct layer *plugin)
 {
   const struct nbdsrv_plugin *ops = plugin->ops;
 
-  fprintf(out, "path=%s\n", plugin->module->path);
-  fprintf(out, "name=%s\n", ops->name);
-  if (ops->version)
-    fprintf(out, "version=%s\n", ops->version);
+  dump_identity(out, plugin, ops->name, ops->version);
   fprintf(out, "api_version=%u\n", ops->abi);
   fprintf(out, "struct_size=%u\n", ops->size);
   fprintf(out, "max_thread_model=%s\n", dump_thread_model(ops->thread_model));
@@ -122,7 +135,11 @@ dump_plugin(FILE *out, const struct layer *top)
     dump_fields(out, plugin);
   if (plugin->ops->dump)
     plugin->ops->dump();
-  for (const struct layer *layer = top; layer != plugin; layer = layer->below)
+  for (const struct layer *layer = top; layer != plugin; layer = layer->below) {
+    fprintf(out, "%s_path=%s\n", layer->ops->name, layer->module->path);
+    fprintf(out, "%s_name=%s\n", layer->ops->name, layer->ops->name);
+    fflush(out);
     if (layer->ops->dump)
       layer->ops->dump();
+  }
 }

@@ -31,6 +31,7 @@ enum {
   OPTION_LOG,
   OPTION_LONG_OPTIONS,
   OPTION_MASK_HANDSHAKE,
+  OPTION_NAME,
   OPTION_NO_FORK,
   OPTION_NO_MC,
   OPTION_NO_SR,
@@ -64,6 +65,9 @@ void help_version(FILE *out, const struct options *options, const struct layer *
 void dump_config(FILE *out, const struct options *options);
 void dump_plugin(FILE *out, const struct layer *top);
 const char *dump_thread_model(uint32_t model); /* as nbdkit names it */
+/* The lines that begin what --dump-plugin prints. */
+void dump_identity(FILE *out, const struct layer *plugin, const char *name,
+                   const char *version);
 
 /* What --version says: of nbdsrv, or of nbdkit where that is the program's name. */
 const char *help_program_version(const struct options *options);

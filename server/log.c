@@ -6,9 +6,11 @@
 #include "config.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <syslog.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "connection.h"
@@ -16,6 +18,8 @@
 #include "log.h"
 
 static const char *program = "nbdsrv";
+static const char *instance; /* --name */
+static int file = -1;        /* of LOG_TO_FILE */
 static bool verbose;
 static enum log_target target = LOG_TO_STDERR;
 bool log_data_path, log_control_path;
@@ -25,9 +29,10 @@ static _Thread_local struct log_call *current;
 static _Thread_local struct log_call nobody; /* on threads that plugins made */
 
 void
-log_setup(const char *name, bool v)
+log_setup(const char *name, const char *instance_name, bool v)
 {
   program = name;
+  instance = instance_name;
   verbose = log_data_path = log_control_path = v;
 }
 
@@ -52,6 +57,22 @@ log_set_target(enum log_target t)
   target = t;
   if (t == LOG_TO_SYSLOG)
     openlog(program, LOG_PID, LOG_DAEMON);
+}
+
+int
+log_open_file(const char *path)
+{
+  file = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0644);
+  if (file != -1)
+    return 0;
+  log_error("--log: %s: %m", path);
+  return errno;
+}
+
+const char *
+log_name(void)
+{
+  return instance ? instance : program;
 }
 
 bool
@@ -91,13 +112,33 @@ make_printable(char *s)
       *s = *s == '\t' || *s == '\n' ? ' ' : '?';
 }
 
+/* "nbdsrv", or "nbdsrv[NAME]". */
+static int
+put_name(char *line, size_t size)
+{
+  return instance ? snprintf(line, size, "%s[%.64s]", program, instance)
+                  : snprintf(line, size, "%s", program);
+}
+
+/* The time, where nobody who reads the line has another way to tell. */
+static int
+put_time(char *line, size_t size)
+{
+  time_t now = time(NULL);
+  struct tm tm;
+
+  localtime_r(&now, &tm);
+  return (int)strftime(line, size, "%Y-%m-%d %H:%M:%S ", &tm);
+}
+
 /* Debug lines go to stderr whatever the target: they are for who started this.
  * One write, so that lines of several threads do not mix. */
 static void
 put_line(int priority, const char *kind, const char *prefix, const char *text)
 {
+  bool to_file = target == LOG_TO_FILE && priority != LOG_DEBUG;
   char line[2048];
-  int len;
+  int len = 0;
 
   if (target == LOG_TO_NULL && priority != LOG_DEBUG)
     return;
@@ -105,12 +146,16 @@ put_line(int priority, const char *kind, const char *prefix, const char *text)
     syslog(priority, "%s%s%s", prefix, kind, text);
     return;
   }
-  len = snprintf(line, sizeof line - 1, "%s: %s%s%s", program, prefix, kind, text);
+  if (to_file)
+    len = put_time(line, sizeof line);
+  len += put_name(line + len, sizeof line - (size_t)len);
+  len += snprintf(line + len, sizeof line - 1 - (size_t)len, ": %s%s%s", prefix, kind,
+                  text);
   if (len > (int)sizeof line - 2)
     len = (int)sizeof line - 2;
   make_printable(line);
   line[len] = '\n';
-  if (write(STDERR_FILENO, line, (size_t)len + 1) == -1) {
+  if (write(to_file ? file : STDERR_FILENO, line, (size_t)len + 1) == -1) {
     /* There is nobody left to tell. */
   }
 }

@@ -16,11 +16,14 @@
 struct connection;
 struct layer;
 
-enum log_target { LOG_TO_STDERR, LOG_TO_SYSLOG, LOG_TO_NULL };
+enum log_target { LOG_TO_STDERR, LOG_TO_SYSLOG, LOG_TO_NULL, LOG_TO_FILE };
 
-/* program: as argv[0] names it, "nbdsrv" or "nbdkit". Before any thread. */
-void log_setup(const char *program, bool verbose);
+/* program: as argv[0] names it, "nbdsrv" or "nbdkit"; name: --name or NULL, kept.
+ * Before any thread. */
+void log_setup(const char *program, const char *name, bool verbose);
 void log_set_target(enum log_target target);
+int log_open_file(const char *path); /* for LOG_TO_FILE; 0 or an errno value, logged */
+const char *log_name(void);          /* --name, or the program's */
 bool log_is_verbose(void);
 
 /* -D nbdsrv.SWITCH=N (nbdkit.SWITCH too).  False: there is no such switch. */

@@ -139,17 +139,16 @@ answer(const struct options *o, struct layer *top)
 static void
 tell_uri(const struct options *o, const struct listeners *listeners)
 {
-  char *uri = listen_uri(o, listeners), *quoted;
+  char *uri = listen_uri(o, listeners), *quoted = uri ? run_quote(uri) : NULL;
 
-  if (uri)
+  if (quoted)
     log_debug("clients find it at %s", uri);
-  if (!uri || !o->print_uri) {
-    free(uri);
-    return;
+  if (quoted && o->print_uri) {
+    printf("%s\nShell-quoted URI: %s\nCommand to query the NBD endpoint:\n"
+           "  nbdinfo %s\n",
+           uri, quoted, quoted);
+    fflush(stdout);
   }
-  quoted = run_quote(uri);
-  printf("uri=%s\n%s\n", quoted ? quoted : uri, uri);
-  fflush(stdout);
   free(quoted);
   free(uri);
 }
@@ -302,6 +301,10 @@ main(int argc, char **argv)
 
   daemon_begin();
   if (options_parse(argc, argv, &options) != 0) {
+    options_free(&options);
+    return EXIT_FAILURE;
+  }
+  if (options.log_target == LOG_TO_FILE && log_open_file(options.log_file) != 0) {
     options_free(&options);
     return EXIT_FAILURE;
   }

@@ -34,6 +34,11 @@
 struct nbdkit_extents; /* in truth struct nbdsrv_extents */
 struct nbdkit_exports; /* in truth struct nbdsrv_exports */
 
+struct nbdkit_extent {
+  uint64_t offset, length;
+  uint32_t type;
+};
+
 struct nbdkit_plugin {
   uint64_t struct_size;
   int api_version;
@@ -95,7 +100,7 @@ struct nbdkit_plugin {
 };
 
 #if UINTPTR_MAX == UINT64_MAX
-_Static_assert(sizeof(struct nbdkit_plugin) == 384, "the layout of nbdkit 1.32");
+_Static_assert(sizeof(struct nbdkit_plugin) == 384, "the layout since nbdkit 1.30");
 #endif
 
 #endif

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "connection.h"
+#include "extents.h"
 #include "loader.h"
 #include "log.h"
 #include "nbdkit-public.h"
@@ -292,6 +293,39 @@ nbdkit_add_extent(struct nbdkit_extents *extents, uint64_t offset, uint64_t leng
     return 0;
   error = nbdsrv_extents_add((struct nbdsrv_extents *)extents, offset, length, type);
   return error == ERANGE ? 0 : added(error); /* what is too much is dropped */
+}
+
+NBDSRV_PUBLIC struct nbdkit_extents *
+nbdkit_extents_new(uint64_t start, uint64_t end)
+{
+  struct nbdsrv_extents *extents = NULL;
+
+  if (start > end || end > INT64_MAX) {
+    nbdsrv_error("extents from %llu to %llu: no disk has these",
+                 (unsigned long long)start, (unsigned long long)end);
+    errno = ERANGE;
+  } else if (!(extents = nbdsrv_extents_new(NULL, end - start, start)))
+    nbdkit_error("extents: %m");
+  return (struct nbdkit_extents *)extents;
+}
+
+NBDSRV_PUBLIC size_t
+nbdkit_extents_count(const struct nbdkit_extents *extents)
+{
+  return nbdsrv_extents_count((const struct nbdsrv_extents *)extents);
+}
+
+/* The last one ends where the question did, whatever was added. */
+NBDSRV_PUBLIC struct nbdkit_extent
+nbdkit_get_extent(const struct nbdkit_extents *extents, size_t i)
+{
+  const struct nbdsrv_extents *list = (const struct nbdsrv_extents *)extents;
+  struct nbdkit_extent e;
+
+  nbdsrv_extents_get(list, i, &e.offset, &e.length, &e.type);
+  if (e.length > list->end - e.offset)
+    e.length = list->end - e.offset;
+  return e;
 }
 
 NBDSRV_PUBLIC void

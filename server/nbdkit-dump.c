@@ -72,10 +72,7 @@ nbdkit_bridge_dump(FILE *out, const struct layer *layer)
   const struct bridge *bridge = layer->module->bridge;
   const struct nbdkit_plugin *p = &bridge->plugin;
 
-  fprintf(out, "path=%s\n", layer->module->path);
-  fprintf(out, "name=%s\n", p->name);
-  if (p->version)
-    fprintf(out, "version=%s\n", p->version);
+  dump_identity(out, layer, p->name, p->version);
   fprintf(out, "api_version=%d\n", p->api_version);
   fprintf(out, "struct_size=%llu\n", (unsigned long long)p->struct_size);
   fprintf(out, "max_thread_model=%s\n", dump_thread_model(layer->ops->thread_model));

@@ -11,7 +11,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
+#include "log.h"
 #include "nbdkit-public.h"
 #include "nbdkit.h"
 #include "parse.h"
@@ -310,6 +312,28 @@ nbdkit_nanosleep(unsigned sec, unsigned nsec)
     return 0;
   nbdsrv_error("sleep cut short: %s", strerror(error));
   return failed(error);
+}
+
+/* The time, for messages; valid until this thread asks again. */
+NBDSRV_PUBLIC const char *
+nbdkit_timestamp(void)
+{
+  static _Thread_local char text[40]; /* its ABI hands out a pointer */
+  struct timespec now;
+  struct tm tm;
+  size_t n;
+
+  clock_gettime(CLOCK_REALTIME, &now);
+  gmtime_r(&now.tv_sec, &tm);
+  n = strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &tm);
+  snprintf(text + n, sizeof text - n, ".%06ld", now.tv_nsec / 1000);
+  return text;
+}
+
+NBDSRV_PUBLIC const char *
+nbdkit_name(void)
+{
+  return log_name();
 }
 
 NBDSRV_PUBLIC void

@@ -45,6 +45,9 @@ int nbdkit_nanosleep(unsigned sec, unsigned nsec);
 void nbdkit_shutdown(void);
 void nbdkit_disconnect(int force);
 
+const char *nbdkit_name(void);
+const char *nbdkit_timestamp(void);
+
 const char *nbdkit_export_name(void);
 int nbdkit_is_tls(void);
 int nbdkit_peer_name(struct sockaddr *addr, socklen_t *addrlen);
@@ -62,7 +65,10 @@ const char *nbdkit_vprintf_intern(const char *fmt, va_list args) NBDSRV_PRINTF(1
 
 int nbdkit_add_extent(struct nbdkit_extents *extents, uint64_t offset, uint64_t length,
                       uint32_t type);
+struct nbdkit_extents *nbdkit_extents_new(uint64_t start, uint64_t end);
 void nbdkit_extents_free(struct nbdkit_extents *extents);
+size_t nbdkit_extents_count(const struct nbdkit_extents *extents);
+struct nbdkit_extent nbdkit_get_extent(const struct nbdkit_extents *extents, size_t i);
 int nbdkit_add_export(struct nbdkit_exports *exports, const char *name,
                       const char *description);
 int nbdkit_use_default_export(struct nbdkit_exports *exports);

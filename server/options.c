@@ -73,8 +73,14 @@ set_log_target(struct options *o, const char *text)
   int i;
 
   o->log_target_given = strcmp(text, "default") != 0;
+  o->log_target = LOG_TO_STDERR;
   if (!o->log_target_given)
     return 0;
+  if (text[0] == '/') {
+    o->log_target = LOG_TO_FILE;
+    o->log_file = text;
+    return 0;
+  }
   if (parse_enum("--log", text, "stderr|syslog|null", &i) != 0)
     return EINVAL;
   o->log_target = targets[i];
@@ -268,6 +274,9 @@ set_process(struct options *o, int id, const char *arg)
   case OPTION_SHORT_OPTIONS:
     o->action = ACTION_SHORT_OPTIONS;
     return 0;
+  case OPTION_NAME:
+    o->name = arg;
+    return 0;
   case OPTION_PRINT_URI:
     o->print_uri = true;
     return 0;
@@ -315,7 +324,7 @@ options_parse(int argc, char **argv, struct options *o)
       .threads = DEFAULT_THREADS,
       .timeout_ns = HANDSHAKE_NS,
   };
-  log_setup(o->program, false);
+  log_setup(o->program, NULL, false);
   make_tables(longs, shorts);
   opterr = 0;
   for (;;) {
@@ -330,7 +339,7 @@ options_parse(int argc, char **argv, struct options *o)
     if (error)
       return error;
   }
-  log_setup(o->program, o->verbose);
+  log_setup(o->program, o->name, o->verbose);
   id = options_take_words(o, argv + optind, argc - optind);
   return id ? id : options_check(o);
 }

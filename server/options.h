@@ -52,7 +52,9 @@ struct options {
   const char *run;                    /* --run: a shell command */
   const char *user, *group;
   const char *selinux_label;
+  const char *name; /* --name: in messages, NULL: none */
   enum log_target log_target;
+  const char *log_file; /* of LOG_TO_FILE */
   bool log_target_given;
   unsigned threads;    /* -t: most requests of a connection on workers, from 1 */
   uint64_t timeout_ns; /* for the handshake; 0: none */

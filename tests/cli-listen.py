@@ -190,15 +190,34 @@ def test_out_of_descriptors():
         assert open(d + '/log').read().count('\n') == 1
 
 
-def test_vsock():
+def free_vsock_port():
     try:
         with socket.socket(socket.AF_VSOCK, socket.SOCK_STREAM) as s:
             s.bind((socket.VMADDR_CID_ANY, socket.VMADDR_PORT_ANY))
-            port = s.getsockname()[1]
+            return s.getsockname()[1]
     except OSError:
         raise Skip('the kernel has no AF_VSOCK') from None
+
+
+def test_vsock():
+    port = free_vsock_port()
     out = nbdsrv('--vsock', '-p', str(port), 'memory', '1M', '--run', 'echo $uri $port').stdout
     assert out == 'nbd+vsock://1:%d %d\n' % (port, port)
+
+
+def test_vsock_client():
+    """The kernel's loopback, where it has one, stands for a virtual machine."""
+    port = free_vsock_port()
+    with socket.socket(socket.AF_VSOCK, socket.SOCK_STREAM) as s, \
+            socket.socket(socket.AF_VSOCK, socket.SOCK_STREAM) as c:
+        s.bind((socket.VMADDR_CID_ANY, port))
+        s.listen()
+        try:
+            c.connect((1, port))
+        except OSError:
+            raise Skip('the kernel has no loopback for AF_VSOCK') from None
+    out = nbdsrv('--vsock', '-p', '0', 'memory', '1M', '--run', 'nbdinfo --size "$uri"').stdout
+    assert out == '1048576\n', out
 
 
 main(globals())

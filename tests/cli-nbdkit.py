@@ -6,17 +6,14 @@ import re
 from harness import BUILDDIR, NBDSRV, TempDir, main, nbdsrv, refused, run
 
 LONG = '''ipv4-only ipv6-only debug dump-config dump-plugin exit-with-parent export export-name exportname
- filter foreground no-fork group help ip-addr ipaddr keepalive log long-options mask-handshake new-style
+ filter foreground no-fork group help ip-addr ipaddr keep-alive keepalive log long-options mask-handshake new-style
  newstyle no-mc no-meta-contexts no-sr no-structured-replies old-style oldstyle pid-file pidfile port
  print-uri read-only readonly run selinux-label short-options single stdin swap threads timeout tls
  tls-certificates tls-psk tls-verify-peer unix user verbose version vsock'''.split()
 SHORT = '4 6 D e f g i n o p P r s t u U v V'.split()
 CONFIG = '''binary bindir exit_with_parent filterdir host_cpu host_os libdir mandir name plugindir
- root_tls_certificates_dir sbindir selinux sysconfdir tls version version_major version_minor zstd'''.split()
-
-
-def serves(*args):
-    return nbdsrv(*args, '--run', 'nbdinfo --size "$uri"').stdout == '1048576\n'
+ root_tls_certificates_dir run_default_socket sbindir selinux sysconfdir timeout_option tls version version_major
+ version_minor vsock_option zstd'''.split()
 
 
 def test_every_option_is_there():
@@ -24,27 +21,86 @@ def test_every_option_is_there():
     assert set(SHORT) <= {o[1:] for o in nbdsrv('--short-options').stdout.split()}
 
 
-def test_options_with_their_meaning():
-    for args in (['--newstyle'], ['--new-style'], ['-n'], ['-e', 'x'], ['--export=x'], ['--export-name', 'x'],
-                 ['--exportname=x'], ['-f'], ['--foreground'], ['--no-fork'], ['-r'], ['--read-only'], ['--readonly'],
-                 ['--keepalive'], ['--no-mc'], ['--no-meta-contexts'], ['--no-sr'], ['--no-structured-replies'],
-                 ['--mask-handshake=0x3'], ['-o'], ['--oldstyle'], ['--old-style'], ['-t', '4'], ['--threads=0'],
-                 ['--timeout', '5'], ['--timeout=60000ms'], ['--tls=off'], ['--tls=0'], ['--log=stderr'],
-                 ['-D', 'nbdkit.backend.datapath=0'], ['--debug=nbdkit.tls.session=1'], ['-p', '0'], ['--port=0'],
-                 ['-i', 'localhost', '-p', '0'], ['--ip-addr=localhost', '-p0'], ['--ipaddr', 'localhost', '-p', '0'],
-                 ['-4', '-p', '0'], ['-U', '-'], ['--unix=-'], ['--exit-with-parent'], ['--filter', 'readonly'],
-                 ['--filter=readonly', '--filter=delay'], ['-rv4fp0'], ['-vU-']):
-        assert serves(*args, 'memory', '1M'), args
-        assert serves('memory', *args, '1M'), args
-        assert serves('memory', '1M', *args), args
+PROTOCOL = 'nbdinfo "$uri" | head -1'
+STYLE = 'protocol: newstyle-fixed without TLS, using '
+# Looks for a timer of kind 2 on the server's end, once the last answer is acknowledged.
+KEPT_ALIVE = '''nbdsh -u "$uri" -c - <<EOF
+import time
+timers, tries = [], 200
+while '%04X' % $port not in timers and tries:
+    lines = [line.split() for name in ('tcp', 'tcp6') for line in open('/proc/net/' + name)]
+    timers = [line[1].split(':')[1] for line in lines if line[5].startswith('02:')]
+    tries -= 1
+    time.sleep(.05)
+print('yes' if tries else timers)
+EOF'''
+# What each spelling of an option does, seen by the command of --run.
+MEANINGS = [
+    (['-r', '--readonly', '--read-only'], 'nbdinfo --is read-only "$uri" && echo yes', 'yes'),
+    (['--no-sr', '--no-structured-replies'], PROTOCOL, STYLE + 'simple packets'),
+    (['--no-mc', '--no-meta-contexts'], 'nbdinfo --map "$uri" 2>/dev/null || echo none', 'none'),
+    (['-n', '--newstyle', '--new-style', '-o -n', '--oldstyle --newstyle'], PROTOCOL, STYLE + 'structured packets'),
+    (['-o', '--oldstyle', '--old-style', '-n -o'], PROTOCOL, 'protocol: oldstyle without TLS, using simple packets'),
+    (['--mask-handshake=0', '--mask-handshake 0x2'], PROTOCOL, 'protocol: newstyle without TLS, using simple packets'),
+    (['-e a/b', '-ea/b', '--export=a/b', '--export-name a/b', '--exportname=a/b'], 'echo "$exportname"', 'a/b'),
+    (['-p 0 -i 127.0.0.1', '--port 0 --ipaddr=127.0.0.1', '-p0 --ip-addr 127.0.0.1', '-fp 0 -i127.0.0.1'],
+     'test "$uri" = "nbd://127.0.0.1:$port" && echo "$unixsocket" there', ' there'),
+    (['-4 -p 0', '--ipv4-only -p 0', '-6 -4 -p0'], 'nbdinfo --size "$uri"', '1048576'),
+    (['-U D/s', '-UD/s', '--unix D/s', '--unix=D/s'], 'basename "$unixsocket"; echo "$port"', 's\n'),
+    (['-U -', '-U-', '--unix -', '--unix=-', ''], 'test -S "$unixsocket" && echo "$port" made', ' made'),
+    (['-P D/pid', '--pidfile=D/pid', '--pid-file D/pid'], 'test "$(cat D/pid)" = $PPID && echo mine', 'mine'),
+    (['--keepalive -p 0', '--keep-alive -p 0'], KEPT_ALIVE, 'yes'),
+    (['-t 1', '--threads=1', '-t0', '--threads 0'], 'nbdinfo --size "$uri"', '1048576'),
+    (['--timeout=60', '--timeout 60000ms', '--timeout=1.5s'], 'nbdinfo --size "$uri"', '1048576'),
+    (['--tls=off', '--tls 0'], 'nbdinfo --size "$uri"; echo ${tls-unset}', '1048576\nunset'),
+    (['-D memory.x=1', '--debug memory.x=1', '-D nbdkit.tls.log=99', '--debug=nbdkit.backend.datapath=0',
+      '-D nbdkit.tls.session=1'], 'nbdinfo --size "$uri"', '1048576'),
+    (['--filter offset', '--filter=offset'], 'nbdinfo --size "$uri"', '1047552'),
+    (['--name=one', '--name one'], 'nbdinfo --size "$uri"', '1048576'),
+    (['--log=stderr', '--log null', '--log=syslog', '--log=default', '--log=/D/log'], 'nbdinfo --size "$uri"', '1048576'),
+    (['--exit-with-parent', '-f', '--foreground', '--no-fork', '-v', '--verbose', '--selinux-label=x'],
+     'nbdinfo --size "$uri"', '1048576'),
+]
 
 
-def test_readonly_and_structured_replies():
-    for option in '-r', '--read-only', '--readonly':
-        assert nbdsrv(option, 'memory', '1M', '--run', 'nbdinfo --is read-only "$uri"').returncode == 0
-    for option in '--no-sr', '--no-structured-replies':
-        out = nbdsrv(option, 'memory', '1M', '--run', 'nbdinfo "$uri"').stdout
-        assert 'newstyle-fixed without TLS, using simple packets' in out, out
+def test_each_spelling_means_what_it_should():
+    for spellings, command, expected in MEANINGS:
+        for words in spellings:
+            if 'filter' in words:
+                words += ' offset=1K'
+            with TempDir() as d:
+                args = words.replace('/D/', d + '/').replace('D/', d + '/').split()
+                for where in [['memory', '1M', *args], [*args, 'memory', '1M']]:
+                    if 'offset' in words and where[0] != 'memory':
+                        continue  # a parameter stands after the plugin
+                    out = nbdsrv(*where, '--run', command.replace('D/', d + '/')).stdout
+                    assert out == expected + '\n', (where, out)
+
+
+def test_log_to_a_file():
+    """Errors are appended to it, with the time; debug lines are not."""
+    with TempDir() as d:
+        with open(d + '/log', 'w') as f:
+            f.write('what was there\n')
+        for name in [], ['--name=one']:
+            r = nbdsrv('-v', '--log=' + d + '/log', *name, 'memory', '1M', 'x=y', check=False)
+            assert r.returncode == 1 and 'error' not in r.stderr and 'debug' in r.stderr, r.stderr
+        with open(d + '/log') as f:
+            first, *rest = f.read().splitlines()
+        assert first == 'what was there' and len(rest) == 2, rest
+        for line, name in zip(rest, ['nbdsrv', r'nbdsrv\[one\]']):
+            assert re.match(r'\d{4}-\d\d-\d\d \d\d:\d\d:\d\d %s: memory: error: .*x' % name, line), line
+        assert d + '/no/log' in refused('--log=%s/no/log' % d, 'memory', '1M')
+        assert 'not one of' in refused('--log=relative/path', 'memory', '1M')
+
+
+def test_print_uri():
+    with TempDir() as d:
+        r = nbdsrv('-U', d + '/s', '-e', "it's", '--print-uri', 'memory', '1M', '--run', 'true')
+        uri, quoted, *command = r.stdout.splitlines()
+        assert uri == "nbd+unix:///it%%27s?socket=%s/s" % d
+        assert quoted == "Shell-quoted URI: '%s'" % uri
+        assert command == ['Command to query the NBD endpoint:', "  nbdinfo '%s'" % uri]
 
 
 def test_pid_file_spellings():
@@ -79,7 +135,10 @@ def test_dump_plugin_before_and_after_the_name():
         lines = nbdsrv(*args).stdout.splitlines()
         assert lines[0].startswith('path=/') and lines[0].endswith('.so')
         assert lines[1] == 'name=memory'
-        assert [line.split('=')[0] for line in lines if not line.startswith('has_')][-2:] == ['magic_config_key', 'mlock']
+        keys = [line.split('=')[0] for line in lines if not line.startswith('has_')]
+        filters = keys.index('mlock') + 1
+        assert keys[filters - 2] == 'magic_config_key' and {'soext', 'max_api_version'} < set(keys), keys
+        assert keys[filters:] == (['delay_path', 'delay_name'] if args[0] == '--filter=delay' else []), keys
     assert 'file_extents=yes' in nbdsrv('file', '--dump-plugin').stdout.splitlines()
     assert 'not a size' in refused('memory', 'size=bad', '--dump-plugin')
     assert '--dump-plugin' in refused('-s', 'memory', '--dump-plugin')

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The functions that nbdkit gives to plugins: the same results as nbdkit's own."""
 import contextlib
+import re
 
 import nbd
 
@@ -63,6 +64,10 @@ chance '1:0': -1 42
 chance '1:': -1 42
 no client: -1 -1 -1 -1 -1
 sleep 0 -1
+added 0 0 0 0
+2 extents: 4096+8192 type 3, 12288+4096 type 0
+no extents: 0 1 1
+name nbdsrv[12]
 '''
 
 DUMPS = '''dump: 00000000:                          30 31 32 33 34 35 36 37  |        01234567|
@@ -75,7 +80,10 @@ diff: +00000010: 67 48                                             |gH          
 def test_functions_of_later_versions():
     with functions() as (path, d):
         r = nbdsrv('-v', '--dump-plugin', path, 'later=1')
-        assert r.stdout.startswith(LATER), r.stdout
+        assert r.stdout.startswith(LATER.replace('[12]', '')), r.stdout
+        r = nbdsrv('--name=[12]', '-v', '--dump-plugin', path, 'later=1')
+        assert r.stdout.startswith(LATER.replace('nbdsrv[12]', '[12]')), r.stdout
+        assert re.search(r'^time \d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6}$', r.stdout, re.M), r.stdout
         found = [line.partition(': debug: ')[2] for line in r.stderr.splitlines()]
         assert [line for line in found if line[:5] in ('dump:', 'diff:')] == DUMPS.splitlines()
 

@@ -141,7 +141,8 @@ def test_every_function_of_the_header():
     assert not declared - exported(), declared - exported()
     later = {'nbdkit_' + name for name in [
         'disconnect', 'parse_probability', 'parse_delay', 'peer_security_context', 'peer_tls_dn',
-        'peer_tls_issuer_dn', 'debug_hexdump', 'debug_hexdiff']}
+        'peer_tls_issuer_dn', 'debug_hexdump', 'debug_hexdiff', 'extents_new', 'extents_count', 'get_extent', 'name',
+        'timestamp']}
     assert not later - exported(), later - exported()
 
 

@@ -187,6 +187,43 @@ f_dump_plugin(void)
   print_others();
 }
 
+struct extent {
+  uint64_t offset, length;
+  uint32_t type;
+};
+
+static void
+print_extents(void)
+{
+  struct nbdkit_extents *(*make)(uint64_t, uint64_t) =
+      dlsym(RTLD_DEFAULT, "nbdkit_extents_new");
+  size_t (*count)(const struct nbdkit_extents *) =
+      dlsym(RTLD_DEFAULT, "nbdkit_extents_count");
+  struct extent (*get)(const struct nbdkit_extents *, size_t) =
+      dlsym(RTLD_DEFAULT, "nbdkit_get_extent");
+  void (*forget)(struct nbdkit_extents *) = dlsym(RTLD_DEFAULT, "nbdkit_extents_free");
+  const char *(*name)(void) = dlsym(RTLD_DEFAULT, "nbdkit_name");
+  const char *(*timestamp)(void) = dlsym(RTLD_DEFAULT, "nbdkit_timestamp");
+  struct nbdkit_extents *e = make(4096, 16384), *none = make(0, 0);
+  struct extent a, b;
+
+  printf("added %d", nbdkit_add_extent(e, 0, 8192, 3));
+  printf(" %d", nbdkit_add_extent(e, 8192, 4096, 3));
+  printf(" %d", nbdkit_add_extent(e, 12288, 1 << 20, 0));
+  printf(" %d\n", nbdkit_add_extent(e, 12288 + (1 << 20), 4096, 3));
+  a = get(e, 0);
+  b = get(e, 1);
+  printf("%zu extents: %llu+%llu type %u, %llu+%llu type %u\n", count(e),
+         (unsigned long long)a.offset, (unsigned long long)a.length, a.type,
+         (unsigned long long)b.offset, (unsigned long long)b.length, b.type);
+  printf("no extents: %zu %d %d\n", count(none), make(1, 0) == NULL,
+         make(0, 1ull << 63) == NULL);
+  forget(e);
+  forget(none);
+  forget(NULL);
+  printf("name %s\ntime %s\n", name(), timestamp());
+}
+
 /* Functions of nbdkit after 1.32, looked up so that the plugin loads without them. */
 static void
 print_later(void)
@@ -226,6 +263,7 @@ print_later(void)
          nbdkit_peer_name((struct sockaddr *)&addr, &len), (long long)nbdkit_peer_pid(),
          (long long)nbdkit_peer_uid(), (long long)nbdkit_peer_gid(), nbdkit_is_tls());
   printf("sleep %d %d\n", nbdkit_nanosleep(0, 1000), nbdkit_nanosleep(0, 1000000000));
+  print_extents();
   fflush(stdout);
   dump("0123456789abcdef\1", 17, "dump: ", 8);
   diff("0123456789abcdefgh", "0123456789abcdefgH", 18, "diff: ", 0);
