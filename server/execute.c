@@ -193,6 +193,9 @@ run_status(struct request *request, bool nowait)
                      request->offset, NULL, extents);
     if (!error)
       error = check_extents(request, extents);
+    if (!error && conn->top->info.block_minimum > 1)
+      error = extents_align(extents, conn->top->info.block_minimum,
+                            conn->top->info.export_size);
   }
   return error;
 }

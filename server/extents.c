@@ -81,6 +81,62 @@ nbdsrv_extents_add(struct nbdsrv_extents *e, uint64_t offset, uint64_t length,
   return error;
 }
 
+static uint64_t
+end_of(const struct extent *extent)
+{
+  return extent->offset + extent->length;
+}
+
+/* What can be said of [at, end), where the i-th extent is the first to overlap. */
+static uint32_t
+common_type(const struct nbdsrv_extents *e, size_t i, uint64_t end)
+{
+  uint32_t type = e->list[i].type;
+  uint64_t known = end_of(&e->list[i]);
+
+  for (i++; i < e->count && known < end; i++) {
+    type = e->context == 0 ? type & e->list[i].type : type | e->list[i].type;
+    known = end_of(&e->list[i]);
+  }
+  return known < end && e->context == 0 ? 0 : type; /* 0: no promise */
+}
+
+int
+extents_align(struct nbdsrv_extents *e, uint32_t block, uint64_t size)
+{
+  uint64_t mask = block - 1;
+  struct nbdsrv_extents aligned = *e;
+
+  aligned.list = NULL;
+  aligned.count = aligned.room = 0;
+  aligned.reached = e->start;
+  for (size_t i = 0; i < e->count && aligned.reached < e->end;) {
+    uint64_t end = end_of(&e->list[i]), down = end < size ? end & ~mask : end;
+    uint32_t type = e->list[i].type;
+    int error;
+
+    if (down <= aligned.reached) { /* the block in which it ends is not its own */
+      down = (aligned.reached | mask) + 1;
+      if (down > size)
+        down = size;
+      type = common_type(e, i, down);
+    }
+    error = append(&aligned, down - aligned.reached, type);
+    if (error == ENOMEM) {
+      extents_release(&aligned);
+      return error;
+    }
+    if (error) /* enough */
+      break;
+    aligned.reached = down;
+    while (i < e->count && end_of(&e->list[i]) <= down)
+      i++;
+  }
+  extents_release(e);
+  *e = aligned;
+  return 0;
+}
+
 NBDSRV_PUBLIC uint32_t
 nbdsrv_extents_context(const struct nbdsrv_extents *e)
 {

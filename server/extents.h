@@ -29,4 +29,10 @@ void extents_begin(struct nbdsrv_extents *extents, uint64_t length, uint64_t off
                    uint32_t context, bool one);
 void extents_release(struct nbdsrv_extents *extents); /* frees the list's memory */
 
+/* Moves all ends of extents to multiples of block, a power of two, as the protocol asks
+ * for where a minimum block size was told; size is the disk's.  A block with several
+ * types is a hole, or zero, only where all of it is; of other contexts it has all
+ * bits.  0 or ENOMEM. */
+int extents_align(struct nbdsrv_extents *extents, uint32_t block, uint64_t size);
+
 #endif

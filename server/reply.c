@@ -20,10 +20,24 @@ static const uint8_t zeroes[256 * 1024];
 /* Longer lists are not kept for the next block status. */
 #define EXTENTS_KEPT 256
 
-unsigned
-reply_wire_error(int error)
+/* Two errors mean something particular, and nothing else but that. */
+static unsigned
+special_error(const struct request *request)
 {
-  switch (error) {
+  const struct connection *conn = request->conn;
+
+  if (request->error == EOVERFLOW)
+    return request->command == NBD_CMD_READ &&
+                   (conn->agreed.transmission_flags & NBD_FLAG_SEND_DF)
+               ? NBD_EOVERFLOW
+               : NBD_EINVAL;
+  return request->wire_flags & NBD_CMD_FLAG_FAST_ZERO ? NBD_ENOTSUP : NBD_EINVAL;
+}
+
+static unsigned
+wire_error(const struct request *request)
+{
+  switch (request->error) {
   case 0:
     return NBD_SUCCESS;
   case EPERM:
@@ -41,12 +55,11 @@ reply_wire_error(int error)
   case EFBIG:
     return NBD_ENOSPC;
   case EOVERFLOW:
-    return NBD_EOVERFLOW;
   case ENOTSUP:
 #if ENOTSUP != EOPNOTSUPP
   case EOPNOTSUPP:
 #endif
-    return NBD_ENOTSUP;
+    return special_error(request);
   case ESHUTDOWN:
     return NBD_ESHUTDOWN;
   default:
@@ -68,7 +81,7 @@ static uint8_t *
 put_simple(uint8_t *p, const struct request *request)
 {
   p = wire_put_u32(p, NBD_SIMPLE_REPLY_MAGIC);
-  p = wire_put_u32(p, reply_wire_error(request->error));
+  p = wire_put_u32(p, wire_error(request));
   return wire_put_u64(p, request->cookie);
 }
 
@@ -127,7 +140,7 @@ build_error(struct request *request)
   if (request->text)
     text_len = utf8_mend(request->text, NBD_MAX_STRING, request->text);
   p = put_chunk(head, request, true, NBD_REPLY_TYPE_ERROR, 4 + 2 + text_len);
-  p = wire_put_u32(p, reply_wire_error(request->error));
+  p = wire_put_u32(p, wire_error(request));
   p = wire_put_u16(p, (uint16_t)text_len);
   add_iov(request, head, (size_t)(p - head));
   if (text_len > 0)
@@ -242,6 +255,15 @@ build_read(struct request *request)
 
 /* ------------------------------------------------------------- block status */
 
+/* In one chunk, which may not be larger than the largest payload that was told. */
+static size_t
+most_extents(const struct connection *conn)
+{
+  size_t most = conn->top->info.block_maximum / (conn->agreed.extended ? 16 : 8);
+
+  return most > 0 && most < NBD_MAX_EXTENTS ? most : NBD_MAX_EXTENTS;
+}
+
 /* The extents of one context that fit into the answer: clipped to the export, with
  * REQ_ONE to the request, in compact form to what 32 bits can say. */
 static size_t
@@ -252,9 +274,10 @@ clip_extents(const struct request *request, struct nbdsrv_extents *extents)
   uint64_t end = one ? request->offset + request->length : conn->top->info.export_size;
   uint64_t at = request->offset;
   size_t n = one && extents->count > 1 ? 1 : extents->count;
+  size_t most = most_extents(conn);
 
-  if (n > NBD_MAX_EXTENTS)
-    n = NBD_MAX_EXTENTS;
+  if (n > most)
+    n = most;
   for (size_t i = 0; i < n; i++) {
     uint64_t *length = &extents->list[i].length;
 

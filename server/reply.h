@@ -11,9 +11,6 @@
 struct connection;
 struct request;
 
-/* The error number that stands for an errno value on the wire. */
-unsigned reply_wire_error(int error);
-
 /* The bytes of the reply of a finished request, into its iov. Any thread. */
 void reply_build(struct request *request);
 

@@ -70,6 +70,40 @@ def test_unaligned_requests_of_one_who_did_not():
             assert raw.read(999, 3) == b'\0xx'
 
 
+def check_blocks(start, length, extents, step, types, join):
+    """Every block has what all of it has: in base:allocation only what both parts have."""
+    at = start
+    for n, flags in extents:
+        assert n > 0 and ((at + n) % 4096 == 0 or at + n == 1000000), extents
+        assert at < start + length, extents
+        for block in range(at, at + n, 4096):
+            first, last = (types[b // step % 2] for b in (block, min(block + 4095, 999999)))
+            assert flags in (join(first, last), join(first, first) if len(extents) == 1 else None), (block, flags)
+        at += n
+
+
+def test_extents_end_at_blocks():
+    for form, promise in ('structured', [3]), ('extended', [3]), ('structured', []):
+        with Server(RECORDER, 'size=1000000', 'minimum=4096', 'extent=10000', 'contexts=1') as s, Raw(s) as raw:
+            ids = getattr(raw, form)().set_context('base:allocation', 'x-other:three')
+            raw.go('', promise)
+            for start, length in (0, 999424), (8192, 4096), (12288, 65536), (995328, 4096):
+                for flags in 0, REQ_ONE:
+                    extents = raw.do(STATUS, start, length, flags).extents
+                    base, other = extents[ids['base:allocation']], extents[ids['x-other:three']]
+                    check_blocks(start, length, base, 10000, (3, 0), lambda a, b: a & b)
+                    check_blocks(start, length, other, 20000, (13, 10), lambda a, b: a | b)
+                    assert flags or length < 10000 or len(base) > 1
+
+
+def test_block_status_keeps_the_largest_payload():
+    for form, size in ('structured', 8), ('extended', 16):
+        with Server(RECORDER, 'size=8M', 'extent=512', 'preferred=512', 'maximum=4096') as s, Raw(s) as raw:
+            context = getattr(raw, form)().set_context('base:allocation')['base:allocation']
+            raw.go('', [3])
+            assert len(raw.do(STATUS, 0, 8 << 20).extents[context]) == 4096 // size
+
+
 def test_the_largest_payload_binds_payloads_only():
     with Server(*STRICT) as s, Raw(s) as raw:
         raw.structured().go('', [3])

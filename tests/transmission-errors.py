@@ -68,8 +68,8 @@ def test_wrong_magic_ends_only_that_connection():
 def test_errors_of_a_plugin_become_those_of_the_wire():
     known = {errno.EPERM: EPERM, errno.EROFS: EPERM, errno.EIO: EIO, errno.ENOMEM: ENOMEM,
              errno.EINVAL: EINVAL, errno.ENOSPC: ENOSPC, errno.EDQUOT: ENOSPC,
-             errno.EFBIG: ENOSPC, errno.EOVERFLOW: EOVERFLOW, errno.EOPNOTSUPP: ENOTSUP,
-             errno.ESHUTDOWN: ESHUTDOWN, errno.ENOENT: EINVAL, errno.EBUSY: EINVAL}
+             errno.EFBIG: ENOSPC, errno.EOPNOTSUPP: EINVAL, errno.ESHUTDOWN: ESHUTDOWN,
+             errno.ENOENT: EINVAL, errno.EBUSY: EINVAL}
     for local, wire in known.items():
         with Server(RECORDER, 'error=%d' % local) as s:
             for form in 'simple', 'structured', 'extended':
@@ -82,6 +82,24 @@ def test_errors_of_a_plugin_become_those_of_the_wire():
                         assert reply.error == wire, (local, command)
                         assert form == 'simple' or 'byte 0 is bad' in reply.text
                     assert raw.do(READ, 512, 512).error == 0
+
+
+def test_errors_with_a_meaning_of_their_own():
+    with Server(RECORDER, 'error=%d' % errno.EOVERFLOW) as s:
+        with Raw(s) as raw:
+            raw.go()
+            for command in READ, TRIM, ZERO, CACHE:
+                assert raw.do(command, 0, 512).error == EINVAL, command
+        with Raw(s) as raw:
+            raw.structured().go()
+            for flags in 0, DF:
+                assert raw.do(READ, 0, 512, flags).error == EOVERFLOW
+            assert raw.write(0, bytes(512)) == EINVAL
+    with Server(RECORDER, 'error=%d' % errno.ENOTSUP, 'error_op=write', 'without=zero') as s:
+        with Raw(s) as raw:
+            raw.go()
+            assert raw.do(ZERO, 0, 512, FAST_ZERO).error == ENOTSUP
+            assert raw.do(ZERO, 0, 512).error == EINVAL
 
 
 def test_long_read_that_fails_has_no_content():
