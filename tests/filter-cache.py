@@ -246,6 +246,18 @@ def test_errors_below():
             assert h.pread(2, BLOCK) == b'y\0'
 
 
+def test_full_temporary_file():
+    full = {'NBDSRV_WRAPPER': 'prlimit --fsize=1000000 ' + os.environ.get('NBDSRV_WRAPPER', '')}
+    for mode in MODES:
+        for more in [], ['cache-on-read=true']:
+            with Server('--filter=cache', 'memory', str(SIZE), 'cache=' + mode, *more, env=full) as s:
+                model = bytearray(SIZE)
+                operate_at_once(s, model, 4, 60, fua=1)
+                s.nbd().flush()
+                compare(s.nbd(), model)
+                assert s.log().count('the temporary file: File too large') == 1, s.log()
+
+
 def test_trim_reaches_below():
     with Disk() as d, d.serve() as s:
         h = s.nbd()

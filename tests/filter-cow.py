@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # The cow filter.
+import errno
 import os
 
 from blockmodel import compare, extents, operate, operate_at_once
-from harness import Server, TempDir, main, pattern, refused, run
+from harness import Server, TempDir, expect_error, main, pattern, refused, run
 
 SIZE = (3 << 20) + 1234  # the last block is short
 
@@ -201,6 +202,18 @@ def test_a_diff_as_qcow2():
         run(['qemu-img', 'convert', '-O', 'raw', d + '/diff', d + '/new'])
         new = open(d + '/new', 'rb').read()
         assert new == data[:1 << 20] + b'changed' + data[(1 << 20) + 7:]
+
+
+def test_full_temporary_file():
+    full = {'NBDSRV_WRAPPER': 'prlimit --fsize=1000000 ' + os.environ.get('NBDSRV_WRAPPER', '')}
+    with Server('--filter=cow', 'memory', '3M', 'cow-on-read=true', env=full) as s:
+        h = s.nbd()
+        h.pwrite(b'x' * 65536, 0)
+        for _ in range(3):
+            expect_error(errno.ENOSPC, h.pwrite, b'x' * 65536, 2 << 20)
+            assert h.pread(65536, 2 << 20) == bytes(65536)
+        assert h.pread(65536, 0) == b'x' * 65536
+        assert s.log().count('the temporary file: File too large') == 1, s.log()
 
 
 main(globals())

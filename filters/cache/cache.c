@@ -197,8 +197,18 @@ goes_through(const struct handle *h, uint32_t flags)
          (h->cache->mode == CACHE_WRITEBACK && (flags & NBDSRV_FLAG_FUA));
 }
 
+/* What is here of some bytes may be wrong, and is below. */
+static int
+drop(struct handle *h, uint64_t len, uint64_t off)
+{
+  uint64_t first = blocks_number(h->blocks, off);
+
+  return blocks_drop(h->blocks, first,
+                     blocks_number(h->blocks, off + len - 1) - first + 1, BLOCK_BELOW);
+}
+
 /* After bytes were changed below: the same in the blocks that are here, and in whole
- * ones that were not.  buf NULL: zeroes. */
+ * ones that were not, if there is room for them.  buf NULL: zeroes. */
 static int
 follow(struct handle *h, const uint8_t *buf, uint64_t len, uint64_t off)
 {
@@ -211,14 +221,16 @@ follow(struct handle *h, const uint8_t *buf, uint64_t len, uint64_t off)
 
     if (state == BLOCK_ZERO)
       state = BLOCK_DIRTY;
-    if (state != BLOCK_BELOW)
+    if (state != BLOCK_BELOW) {
       error = blocks_write(b, &h->below, buf, n, off, state);
-    else if (buf && blocks_inside(b, h->below.size, n, off, &first, &count)) {
+      if (error && state == BLOCK_HELD)
+        error = drop(h, n, off);
+    } else if (buf && blocks_inside(b, h->below.size, n, off, &first, &count)) {
       uint64_t start = first << b->shift, end = (first + count) << b->shift;
       if (end > off + n)
         end = off + n;
-      error = blocks_write(b, &h->below, buf + (start - off), end - start, start,
-                           BLOCK_HELD);
+      /* They are below, and stay there alone otherwise. */
+      blocks_write(b, &h->below, buf + (start - off), end - start, start, BLOCK_HELD);
     }
     buf = buf ? buf + n : NULL;
     len -= n;
@@ -235,11 +247,9 @@ forget(struct handle *h, uint64_t len, uint64_t off)
   while (len > 0) {
     enum block_state state;
     uint64_t n = blocks_run(h->blocks, len, off, &state);
-    uint64_t first = blocks_number(h->blocks, off);
 
     if (state == BLOCK_HELD)
-      blocks_drop(h->blocks, first, blocks_number(h->blocks, off + n - 1) - first + 1,
-                  BLOCK_BELOW);
+      drop(h, n, off);
     len -= n;
     off += n;
   }
@@ -257,6 +267,29 @@ write_through(struct handle *h, const void *buf, uint64_t len, uint64_t off,
   return error;
 }
 
+/* After a change that could not be kept here: what is dirty of these bytes goes below,
+ * so that the change can. */
+static int
+make_way(struct handle *h, uint64_t len, uint64_t off)
+{
+  uint64_t first = blocks_number(h->blocks, off);
+
+  return writeback_range(h, first, blocks_number(h->blocks, off + len - 1) - first + 1,
+                         h->flush_flags);
+}
+
+/* In the file only, if there is room for it. */
+static int
+write_here(struct handle *h, const void *buf, uint64_t len, uint64_t off)
+{
+  int error = blocks_write(h->blocks, &h->below, buf, len, off, BLOCK_DIRTY);
+
+  if (error)
+    error =
+        make_way(h, len, off) ? error : write_through(h, buf, len, off, h->flush_flags);
+  return error;
+}
+
 static int
 cache_write(void *handle, const void *buf, uint64_t len, uint64_t off, uint32_t flags)
 {
@@ -265,9 +298,8 @@ cache_write(void *handle, const void *buf, uint64_t len, uint64_t off, uint32_t 
   int error;
 
   blocks_enter(h->blocks, &range, len, off, true);
-  error = goes_through(h, flags)
-              ? write_through(h, buf, len, off, flags)
-              : blocks_write(h->blocks, &h->below, buf, len, off, BLOCK_DIRTY);
+  error = goes_through(h, flags) ? write_through(h, buf, len, off, flags)
+                                 : write_here(h, buf, len, off);
   blocks_leave(h->blocks, &range);
   reclaim_used(h, len, off);
   reclaim_run(h, len);
@@ -291,6 +323,19 @@ zero_through(struct handle *h, uint64_t len, uint64_t off, uint32_t flags)
 }
 
 static int
+zero_here(struct handle *h, uint64_t len, uint64_t off, uint32_t flags)
+{
+  int error = flags & NBDSRV_FLAG_NO_HOLE
+                  ? blocks_write(h->blocks, &h->below, NULL, len, off, BLOCK_DIRTY)
+                  : blocks_zero(h->blocks, &h->below, len, off, BLOCK_DIRTY);
+
+  if (error)
+    error = make_way(h, len, off) ? error
+                                  : zero_through(h, len, off, flags | h->flush_flags);
+  return error;
+}
+
+static int
 cache_zero(void *handle, uint64_t len, uint64_t off, uint32_t flags)
 {
   struct handle *h = handle;
@@ -300,12 +345,8 @@ cache_zero(void *handle, uint64_t len, uint64_t off, uint32_t flags)
   if (h->cache->mode != CACHE_WRITETHROUGH)
     flags &= ~NBDSRV_FLAG_FAST_ZERO; /* no slower than a write */
   blocks_enter(h->blocks, &range, len, off, true);
-  if (goes_through(h, flags))
-    error = zero_through(h, len, off, flags);
-  else if (flags & NBDSRV_FLAG_NO_HOLE)
-    error = blocks_write(h->blocks, &h->below, NULL, len, off, BLOCK_DIRTY);
-  else
-    error = blocks_zero(h->blocks, &h->below, len, off, BLOCK_DIRTY);
+  error = goes_through(h, flags) ? zero_through(h, len, off, flags)
+                                 : zero_here(h, len, off, flags);
   blocks_leave(h->blocks, &range);
   reclaim_run(h, flags & NBDSRV_FLAG_NO_HOLE ? len : 0);
   return error;

@@ -35,6 +35,9 @@ uint64_t writeback_end(const struct handle *h);
 
 /* All blocks that are dirty when it is called; 0 or the first error. */
 int writeback_all(struct handle *h);
+/* What is dirty among some blocks, of which the caller has the range exclusively.
+ * flags: FUA or 0. */
+int writeback_range(struct handle *h, uint64_t first, uint64_t count, uint32_t flags);
 /* One block, of which the caller has the range exclusively. flags: FUA or 0. */
 int writeback_block(struct handle *h, uint64_t block, uint32_t flags);
 

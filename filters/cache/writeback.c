@@ -74,27 +74,36 @@ writeback_block(struct handle *h, uint64_t block, uint32_t flags)
   return write_run(h, block, 1, state, flags);
 }
 
-/* A run that seemed dirty, looked at again with the range held, in pieces so that
- * nobody waits long. */
-static int
-write_locked(struct handle *h, uint64_t first, uint64_t count)
+int
+writeback_range(struct handle *h, uint64_t first, uint64_t count, uint32_t flags)
 {
   struct blocks *b = h->blocks;
-  struct range range;
   int error = 0;
 
-  rangelock_enter(&b->ranges, &range, first, first + count - 1, true);
   while (count > 0 && !error) {
     enum block_state state;
     uint64_t off = first << b->shift;
     uint64_t n = blocks_run(b, bytes_of(h, first, count), off, &state);
     uint64_t run = blocks_number(b, off + n - 1) - first + 1;
 
-    error = write_run(h, first, run, state, 0);
+    error = write_run(h, first, run, state, flags);
     first += run;
     count -= run;
   }
-  rangelock_leave(&b->ranges, &range);
+  return error;
+}
+
+/* A run that seemed dirty, looked at again with the range held, in pieces so that
+ * nobody waits long. */
+static int
+write_locked(struct handle *h, uint64_t first, uint64_t count)
+{
+  struct range range;
+  int error;
+
+  rangelock_enter(&h->blocks->ranges, &range, first, first + count - 1, true);
+  error = writeback_range(h, first, count, 0);
+  rangelock_leave(&h->blocks->ranges, &range);
   return error;
 }
 

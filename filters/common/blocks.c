@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "extents.h"
+#include "clock.h"
 #include "tempfile.h"
 
 /* Most that is copied in one go. */
@@ -189,9 +190,29 @@ blocks_read(struct blocks *b, const struct below *below, void *buf, uint64_t len
   return error;
 }
 
+#define COMPLAIN_NS 60000000000u
+
+/* buf NULL: zeroes.  A full file is one fault, said again only after a while. */
+static int
+store(struct blocks *b, const void *buf, uint64_t len, uint64_t off)
+{
+  int error =
+      buf ? tempfile_store(b->fd, buf, len, off) : tempfile_zero(b->fd, len, off);
+  uint64_t last, now;
+
+  if (!error)
+    return 0;
+  last = atomic_load(&b->complained);
+  now = clock_ns();
+  if ((!last || now - last >= COMPLAIN_NS) &&
+      atomic_compare_exchange_strong(&b->complained, &last, now))
+    nbdsrv_error("the temporary file: %s", strerror(error));
+  return error;
+}
+
 /* Copies bytes from below to the file; their blocks have no new state yet. */
 static int
-copy_up(const struct blocks *b, const struct below *below, uint64_t len, uint64_t off)
+copy_up(struct blocks *b, const struct below *below, uint64_t len, uint64_t off)
 {
   uint64_t room = len < PIECE ? len : PIECE;
   void *buf = malloc(room);
@@ -201,7 +222,7 @@ copy_up(const struct blocks *b, const struct below *below, uint64_t len, uint64_
     uint64_t n = len < room ? len : room;
     error = nbdsrv_next_read(below->next, buf, n, off, 0);
     if (!error)
-      error = tempfile_store(b->fd, buf, n, off);
+      error = store(b, buf, n, off);
     len -= n;
     off += n;
   }
@@ -255,8 +276,7 @@ complete_block(struct blocks *b, const struct below *below, uint64_t off)
   if (state == BLOCK_HELD || state == BLOCK_DIRTY)
     return 0;
   widen(b, below, &len, &off);
-  return state == BLOCK_ZERO ? tempfile_zero(b->fd, len, off)
-                             : copy_up(b, below, len, off);
+  return state == BLOCK_ZERO ? store(b, NULL, len, off) : copy_up(b, below, len, off);
 }
 
 int
@@ -274,7 +294,7 @@ blocks_write(struct blocks *b, const struct below *below, const void *buf, uint6
   if (!error && cut_tail && first != last)
     error = complete_block(b, below, end - 1);
   if (!error)
-    error = buf ? tempfile_store(b->fd, buf, len, off) : tempfile_zero(b->fd, len, off);
+    error = store(b, buf, len, off);
   return error ? error : blocks_set(b, first, last - first + 1, state);
 }
 

@@ -6,6 +6,7 @@
 #define NBDSRV_FILTER_BLOCKS_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -27,7 +28,8 @@ struct blocks {
   unsigned shift;          /* blocks of 1 << shift bytes */
   int fd;                  /* an unlinked sparse file, each block at its own offset */
   struct rangelock ranges; /* of block numbers */
-  pthread_mutex_t lock;    /* guards what follows */
+  atomic_uint_fast64_t complained; /* when it was last said that the file is full */
+  pthread_mutex_t lock;            /* guards what follows */
   struct statemap *map;
   uint64_t held;         /* blocks HELD or DIRTY */
   struct statemap *used; /* cache's reclaim.c: 1 where used of late ... */

@@ -72,11 +72,8 @@ tempfile_store(int fd, const void *buf, uint64_t len, uint64_t off)
     ssize_t n = pwrite(fd, p, len, (off_t)off);
     if (n == -1 && errno == EINTR)
       continue;
-    if (n == -1) {
-      int error = errno;
-      nbdsrv_error("the temporary file: %s", strerror(error));
-      return error;
-    }
+    if (n == -1)
+      return errno;
     p += n;
     len -= (uint64_t)n;
     off += (uint64_t)n;

@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-/* All return 0 or an errno value; open and store say why with nbdsrv_error (). */
+/* All return 0 or an errno value; open says why with nbdsrv_error (). */
 int tempfile_open(int *fd);
 
 /* What was never stored is zero. */
