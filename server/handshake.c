@@ -15,6 +15,7 @@
 #include "log.h"
 #include "option.h"
 #include "server.h"
+#include "tls.h"
 #include "wire.h"
 
 /* A client that asks for more than this is not about to read a disk. */
@@ -200,6 +201,9 @@ handshake(struct connection *conn)
   error = options->oldstyle ? oldstyle(conn) : newstyle(conn);
   if (error == ETIMEDOUT)
     log_connection_error(conn, "the handshake took too long");
+  else if (error == EBADMSG && !atomic_load(&conn->server->quitting))
+    log_connection_error(conn, "handshake: %s",
+                         tls_strerror(conn->transport.tls, error));
   else if (error)
     log_connection_debug(conn, "handshake ended: %s", strerror(error));
   return error;

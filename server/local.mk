@@ -18,7 +18,7 @@ server_parts = \
 	server/listen.c server/uri.c server/accept.c server/listen.h \
 	server/connection.c server/connection.h \
 	server/transport.h \
-	server/tls-none.c server/tls.h \
+	server/tls-mode.c server/tls.h \
 	server/handshake.c server/handshake.h \
 	server/option.c server/option.h \
 	server/option-data.c server/option-data.h \
@@ -45,6 +45,16 @@ server_parts = \
 	server/nbdkit-context.c \
 	server/protocol.h server/wire.h server/clock.h
 server_sources = $(server_parts) server/transport.c
+tls_sources = \
+	server/tls.c server/tls-io.c server/tls-session.h \
+	server/tls-credentials.c \
+	server/tls-psk.c
+if HAVE_GNUTLS
+server_sources += $(tls_sources)
+else
+server_sources += server/tls-none.c
+EXTRA_DIST += $(tls_sources)
+endif
 
 server_nbdsrv_SOURCES = server/main.c $(server_sources)
 server_nbdsrv_CPPFLAGS = \
@@ -54,6 +64,7 @@ server_nbdsrv_CPPFLAGS = \
 	-DBINDIR='"$(bindir)"' -DSBINDIR='"$(sbindir)"' -DLIBDIR='"$(libdir)"' \
 	-DMANDIR='"$(mandir)"' -DSYSCONFDIR='"$(sysconfdir)"' \
 	-DHOST_CPU='"$(host_cpu)"' -DHOST_OS='"$(host_os)"'
-server_nbdsrv_CFLAGS = $(AM_CFLAGS) -pthread
+server_nbdsrv_CFLAGS = $(AM_CFLAGS) $(GNUTLS_CFLAGS) -pthread
+server_nbdsrv_LDADD = $(GNUTLS_LIBS)
 # Plugins find the server's functions in the program.
 server_nbdsrv_LDFLAGS = $(AM_LDFLAGS) -pthread -rdynamic

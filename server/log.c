@@ -23,6 +23,7 @@ static int file = -1;        /* of LOG_TO_FILE */
 static bool verbose;
 static enum log_target target = LOG_TO_STDERR;
 bool log_data_path, log_control_path;
+int log_tls_level;
 
 /* Forced by nbdsrv_error (fmt, ...), which has no argument that says whose it is. */
 static _Thread_local struct log_call *current;
@@ -46,8 +47,10 @@ log_set_switch(const char *name, int value)
   else if (strcmp(name, "environ") == 0) {
     for (char **e = environ; value && *e; e++)
       log_debug("%s", *e);
-  } else
-    return strcmp(name, "tls.session") == 0 || strcmp(name, "tls.log") == 0;
+  } else if (strcmp(name, "tls.log") == 0)
+    log_tls_level = value;
+  else
+    return strcmp(name, "tls.session") == 0; /* -v shows it anyway */
   return true;
 }
 

@@ -31,6 +31,7 @@ bool log_set_switch(const char *name, int value);
 /* What -v shows of the calls into layers, unless switched off.  Written before there
  * are threads. */
 extern bool log_data_path, log_control_path;
+extern int log_tls_level; /* how much GnuTLS says of itself */
 
 /* Server's own messages: one line, no newline at the end. Any thread. */
 void log_error(const char *fmt, ...) NBDSRV_PRINTF(1, 2);

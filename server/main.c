@@ -276,14 +276,14 @@ listen_and_serve(struct server *server, const struct options *o, struct layer *t
 }
 
 static int
-start(struct server *server, const struct options *o, struct layer *top)
+start(struct server *server, struct options *o, struct layer *top)
 {
   int status = EXIT_FAILURE;
 
   stdio_is_free = !o->single;
   if (params_apply(top, o->params, o->param_count) != 0)
     return status;
-  if (o->tls != TLS_OFF && tls_context_new(o, &server->tls) != 0)
+  if (tls_settle(o, &server->tls) != 0)
     return status;
   if (layer_ready(top) == 0)
     status = listen_and_serve(server, o, top);

@@ -132,7 +132,7 @@ handle_list(struct connection *conn, const struct option *option)
 static int
 handle_starttls(struct connection *conn, const struct option *option)
 {
-  const char *why = NULL;
+  char text[TLS_WHY_MAX];
   int error;
 
   if (conn->transport.tls)
@@ -146,9 +146,15 @@ handle_starttls(struct connection *conn, const struct option *option)
   conn->agreed = (struct negotiated){0};
   free(conn->context_name);
   conn->context_name = NULL;
-  error = tls_accept(conn->server->tls, &conn->transport, conn->deadline_ns, &why);
+  error = tls_accept(conn->server->tls, &conn->transport, conn->deadline_ns, text);
+  if (error == ETIMEDOUT) /* handshake.c says so */
+    return error;
   if (error)
-    log_connection_error(conn, "TLS handshake: %s", why ? why : strerror(error));
+    log_connection_error(conn, "TLS handshake: %s", text);
+  else if (log_is_verbose()) {
+    tls_describe(conn->transport.tls, text);
+    log_connection_debug(conn, "TLS: %s", text);
+  }
   return error;
 }
 

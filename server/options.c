@@ -90,15 +90,17 @@ set_log_target(struct options *o, const char *text)
 static int
 set_tls_mode(struct options *o, const char *text)
 {
-  int mode;
+  static const enum tls_mode modes[] = {TLS_OFF, TLS_ON, TLS_REQUIRE};
+  int i;
 
   if (strcmp(text, "1") == 0)
-    mode = TLS_ON;
+    o->tls = TLS_ON;
   else if (strcmp(text, "0") == 0)
-    mode = TLS_OFF;
-  else if (parse_enum("--tls", text, "off|on|require", &mode) != 0)
+    o->tls = TLS_OFF;
+  else if (parse_enum("--tls", text, "off|on|require", &i) != 0)
     return EINVAL;
-  o->tls = (enum tls_mode)mode;
+  else
+    o->tls = modes[i];
   return 0;
 }
 
@@ -177,14 +179,12 @@ set_serving(struct options *o, int id, const char *arg)
   case OPTION_TLS:
     return set_tls_mode(o, arg);
   case OPTION_TLS_CERTIFICATES:
-    o->tls_certificates = arg;
-    return 0;
+    return set_path("--tls-certificates", arg, &o->tls_certificates);
   case OPTION_TLS_PRIORITY:
     o->tls_priority = arg;
     return 0;
   case OPTION_TLS_PSK:
-    o->tls_psk = arg;
-    return 0;
+    return set_path("--tls-psk", arg, &o->tls_psk);
   case OPTION_TLS_VERIFY_PEER:
     o->tls_verify_peer = true;
     return 0;
@@ -358,6 +358,9 @@ options_free(struct options *o)
   free(o->script_plugin);
   free(o->unixsocket);
   free(o->pidfile);
+  free(o->tls_certificates);
+  free(o->tls_psk);
+  free(o->tls_user);
   free(o->filters);
   free(o->params);
   free(o->debug_flags);

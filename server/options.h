@@ -10,7 +10,12 @@
 
 #include "log.h"
 
-enum tls_mode { TLS_OFF, TLS_ON, TLS_REQUIRE };
+enum tls_mode {
+  TLS_UNSET, /* on where there are credentials: tls_settle decides */
+  TLS_OFF,
+  TLS_ON,
+  TLS_REQUIRE,
+};
 
 enum options_action {
   ACTION_SERVE,
@@ -69,9 +74,10 @@ struct options {
   bool vsock;
 
   enum tls_mode tls;
-  const char *tls_certificates; /* directory, NULL: the default ones */
-  const char *tls_psk;          /* file */
-  const char *tls_priority;     /* GnuTLS priority string */
+  char *tls_certificates;   /* directory, absolute; NULL: not found yet */
+  char *tls_psk;            /* file, absolute */
+  const char *tls_priority; /* GnuTLS priority string */
+  char *tls_user;           /* of tls_psk, for URIs; NULL: none */
   bool tls_verify_peer;
 
   struct debug_flag *debug_flags;

@@ -15,6 +15,7 @@
 #include "reply.h"
 #include "request.h"
 #include "server.h"
+#include "tls.h"
 #include "wire.h"
 
 #define IN_SIZE_FIRST (8u * 1024)
@@ -187,6 +188,16 @@ wait_stalled(struct connection *conn)
   return true;
 }
 
+/* One line, unless it is only that the client is gone. */
+static void
+log_lost(const struct connection *conn, ssize_t n)
+{
+  if (n < 0 && n != -ETIMEDOUT && n != -ECONNRESET &&
+      !atomic_load(&conn->server->quitting) && !atomic_load(&conn->disconnect))
+    log_connection_error(conn, "receiving: %s",
+                         tls_strerror(conn->transport.tls, (int)-n));
+}
+
 /* More bytes from the client.  False: there will be none. */
 static bool
 receive(struct connection *conn, size_t need)
@@ -204,8 +215,7 @@ receive(struct connection *conn, size_t need)
     n = transport_recv(&conn->transport, conn->in + conn->in_end,
                        conn->in_size - conn->in_end, false);
   } while (n == -ETIMEDOUT && wait_idle(conn));
-  if (n < 0 && n != -ETIMEDOUT && n != -ECONNRESET)
-    log_connection_error(conn, "receiving: %s", strerror((int)-n));
+  log_lost(conn, n);
   if (n <= 0)
     return false;
   conn->in_end += (size_t)n;
@@ -244,6 +254,7 @@ receive_payload(struct connection *conn, struct request *request, size_t len)
     n = transport_recvv(&conn->transport, iov, 2);
     if (n == -ETIMEDOUT)
       continue;
+    log_lost(conn, n);
     if (n <= 0)
       return false;
     if ((size_t)n > len - have)

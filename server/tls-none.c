@@ -3,6 +3,8 @@
 #include "config.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "log.h"
 #include "tls.h"
@@ -18,7 +20,7 @@ tls_context_new(const struct options *options, struct tls_context **context)
 {
   (void)options;
   (void)context;
-  log_error("--tls: this server was built without TLS");
+  log_error("this server was built without TLS: --tls and its kin are not there");
   return ENOTSUP;
 }
 
@@ -35,15 +37,29 @@ tls_context_reload(struct tls_context *context)
   return ENOTSUP;
 }
 
+char *
+tls_context_user(struct tls_context *context)
+{
+  (void)context;
+  return NULL;
+}
+
 int
 tls_accept(struct tls_context *context, struct transport *t, uint64_t deadline_ns,
-           const char **why)
+           char why[TLS_WHY_MAX])
 {
   (void)context;
   (void)t;
   (void)deadline_ns;
-  *why = "built without TLS";
+  snprintf(why, TLS_WHY_MAX, "built without TLS");
   return ENOTSUP;
+}
+
+void
+tls_describe(struct tls_session *session, char text[TLS_WHY_MAX])
+{
+  (void)session;
+  text[0] = '\0';
 }
 
 ssize_t
@@ -73,6 +89,19 @@ tls_pending(struct tls_session *session)
 {
   (void)session;
   return false;
+}
+
+void
+tls_idle(struct tls_session *session)
+{
+  (void)session;
+}
+
+const char *
+tls_strerror(struct tls_session *session, int error)
+{
+  (void)session;
+  return strerror(error);
 }
 
 void

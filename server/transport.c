@@ -76,8 +76,9 @@ pipe_readv(struct transport *t, const struct iovec *iov, int count, bool nowait)
   return r == -1 ? -errno : r;
 }
 
-static ssize_t
-receive(struct transport *t, const struct iovec *iov, int count, bool nowait)
+ssize_t
+transport_plain_recvv(struct transport *t, const struct iovec *iov, int count,
+                      bool nowait)
 {
   ssize_t r;
 
@@ -101,7 +102,7 @@ transport_recv(struct transport *t, void *buf, size_t len, bool nowait)
 {
   if (t->tls)
     return tls_recv(t->tls, buf, len, nowait);
-  return receive(t, &(struct iovec){buf, len}, 1, nowait);
+  return transport_plain_recvv(t, &(struct iovec){buf, len}, 1, nowait);
 }
 
 ssize_t
@@ -109,25 +110,32 @@ transport_recvv(struct transport *t, const struct iovec *iov, int count)
 {
   if (t->tls)
     return tls_recv(t->tls, iov->iov_base, iov->iov_len, false);
-  return receive(t, iov, count, false);
+  return transport_plain_recvv(t, iov, count, false);
 }
 
 ssize_t
-transport_sendv(struct transport *t, const struct iovec *iov, int count, bool nowait,
-                bool more)
+transport_plain_sendv(struct transport *t, const struct iovec *iov, int count,
+                      bool nowait, bool more)
 {
   struct msghdr msg = {.msg_iov = (struct iovec *)iov, .msg_iovlen = (size_t)count};
   int flags = MSG_NOSIGNAL | (nowait ? MSG_DONTWAIT : 0) | (more ? MSG_MORE : 0);
   ssize_t r;
 
-  if (t->tls)
-    return tls_sendv(t->tls, iov, count, nowait, more);
   if (!t->is_socket && nowait)
     return -EAGAIN;
   do
     r = t->is_socket ? sendmsg(t->fd_out, &msg, flags) : writev(t->fd_out, iov, count);
   while (r == -1 && errno == EINTR);
   return r == -1 ? -errno : r;
+}
+
+ssize_t
+transport_sendv(struct transport *t, const struct iovec *iov, int count, bool nowait,
+                bool more)
+{
+  if (t->tls)
+    return tls_sendv(t->tls, iov, count, nowait, more);
+  return transport_plain_sendv(t, iov, count, nowait, more);
 }
 
 bool
@@ -168,6 +176,8 @@ transport_wait(struct transport *t)
 
   if (t->tls && tls_pending(t->tls))
     return 0;
+  if (t->tls)
+    tls_idle(t->tls);
   r = wait_readable(t, -1);
   return r < 0 ? -r : 0;
 }

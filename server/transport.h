@@ -31,6 +31,11 @@ void transport_close(struct transport *t);
  * lost. */
 ssize_t transport_recv(struct transport *t, void *buf, size_t len, bool nowait);
 ssize_t transport_recvv(struct transport *t, const struct iovec *iov, int count);
+/* Past TLS, for TLS itself. */
+ssize_t transport_plain_recvv(struct transport *t, const struct iovec *iov, int count,
+                              bool nowait);
+ssize_t transport_plain_sendv(struct transport *t, const struct iovec *iov, int count,
+                              bool nowait, bool more);
 /* more: what follows comes at once (MSG_MORE).  -EAGAIN: no room, under nowait at once,
  * else after TRANSPORT_SEND_MS (sockets only; pipes block). */
 #define TRANSPORT_SEND_MS 50

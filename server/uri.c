@@ -30,13 +30,22 @@ put_tls_query(FILE *out, const struct options *o, char separator)
 {
   if (o->tls != TLS_REQUIRE)
     return;
-  if (o->tls_certificates) {
-    fprintf(out, "%ctls-certificates=", separator);
-    put_encoded(out, o->tls_certificates, "/");
-  } else if (o->tls_psk) {
+  if (o->tls_psk) {
     fprintf(out, "%ctls-psk-file=", separator);
     put_encoded(out, o->tls_psk, "/");
+  } else if (o->tls_certificates) {
+    fprintf(out, "%ctls-certificates=", separator);
+    put_encoded(out, o->tls_certificates, "/");
   }
+}
+
+static void
+put_user(FILE *out, const struct options *o)
+{
+  if (o->tls != TLS_REQUIRE || !o->tls_user)
+    return;
+  put_encoded(out, o->tls_user, "");
+  fputc('@', out);
 }
 
 /* The name under which this machine reaches what listens on that address. */
@@ -67,7 +76,8 @@ listen_uri(const struct options *o, const struct listeners *l)
     return NULL;
   if (l->unixsocket) {
     fprintf(out, "%s+unix://", scheme);
-    if (o->export_name[0]) {
+    put_user(out, o);
+    if (o->export_name[0] || (o->tls == TLS_REQUIRE && o->tls_user)) {
       fputc('/', out);
       put_encoded(out, o->export_name, "/");
     }
@@ -78,6 +88,7 @@ listen_uri(const struct options *o, const struct listeners *l)
     const char *host = host_of(o);
 
     fprintf(out, "%s%s://", scheme, o->vsock ? "+vsock" : "");
+    put_user(out, o);
     fprintf(out, strchr(host, ':') ? "[%s]" : "%s", host);
     if (strcmp(l->port, NBD_PORT) != 0)
       fprintf(out, ":%s", l->port);

@@ -30,6 +30,7 @@ python_tests = \
 	tests/handshake-metacontext.py \
 	tests/handshake-limits.py \
 	tests/handshake-masks.py \
+	tests/tls-clients.py \
 	tests/transmission-read.py \
 	tests/transmission-write.py \
 	tests/transmission-commands.py \
@@ -108,7 +109,7 @@ python_tests = \
 	tests/filter-truncate.py
 
 TESTS += $(python_tests)
-EXTRA_DIST += $(python_tests) tests/blockmodel.py tests/compile.py tests/harness.py tests/rawnbd.py \
+EXTRA_DIST += $(python_tests) tests/blockmodel.py tests/compile.py tests/harness.py tests/rawnbd.py tests/tlsfiles.py \
 	tests/opener.py
 EXTRA_DIST += tests/README.md tests/tsan.supp tests/abi examples
 

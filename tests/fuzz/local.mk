@@ -10,6 +10,7 @@ CLEANFILES += $(fuzz_programs)
 
 tests_fuzz_client_SOURCES = tests/fuzz/client.c tests/fuzz/start.c tests/fuzz/start.h \
 	$(server_sources)
+tests_fuzz_client_LDADD = $(GNUTLS_LIBS)
 tests_fuzz_client_CPPFLAGS = $(server_nbdsrv_CPPFLAGS) -I$(top_srcdir) \
 	-DMODULES='"$(abs_top_builddir)/.libs"'
 tests_fuzz_client_CFLAGS = $(server_nbdsrv_CFLAGS)
@@ -17,7 +18,8 @@ tests_fuzz_client_LDFLAGS = $(server_nbdsrv_LDFLAGS) -fsanitize=fuzzer
 
 tests_fuzz_stream_SOURCES = tests/fuzz/stream.c tests/fuzz/start.c tests/fuzz/start.h \
 	tests/fuzz/judge.c tests/fuzz/judge.h \
-	tests/fuzz/memory-transport.c tests/fuzz/memory-transport.h $(server_parts)
+	tests/fuzz/memory-transport.c tests/fuzz/memory-transport.h server/tls-none.c \
+	$(server_parts)
 tests_fuzz_stream_CPPFLAGS = $(tests_fuzz_client_CPPFLAGS)
 tests_fuzz_stream_CFLAGS = $(server_nbdsrv_CFLAGS)
 tests_fuzz_stream_LDFLAGS = $(tests_fuzz_client_LDFLAGS)

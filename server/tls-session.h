@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the tls-*.c share: a set of credentials, and a session. */
+#ifndef NBDSRV_TLS_SESSION_H
+#define NBDSRV_TLS_SESSION_H
+
+#include <gnutls/gnutls.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "tls.h"
+
+struct options;
+struct transport;
+
+/* ------------------------------------------------------------------ credentials */
+
+struct tls_psk {
+  struct tls_psk_key {
+    char *user;
+    gnutls_datum_t key;
+  } * keys;
+  size_t count;
+};
+
+/* tls-psk.c.  0 or an errno value, logged. */
+int tls_psk_load(const char *path, struct tls_psk *psk);
+void tls_psk_free(struct tls_psk *psk);
+const gnutls_datum_t *tls_psk_find(const struct tls_psk *psk, const char *user);
+
+/* One loaded set.  It does not change; it lives as long as a session uses it. */
+struct tls_credentials {
+  atomic_uint users;
+  gnutls_priority_t priority;
+  bool verify_peer;
+  /* One of the two kinds; the other is NULL. */
+  gnutls_certificate_credentials_t certificates;
+  gnutls_psk_server_credentials_t psk;
+  struct tls_psk psk_keys;
+};
+
+/* tls-credentials.c.  0 or an errno value, logged. */
+int tls_credentials_load(const struct options *options,
+                         struct tls_credentials **credentials);
+void tls_credentials_release(struct tls_credentials *credentials);
+
+/* ---------------------------------------------------------------------- session */
+
+/* Received bytes that GnuTLS has not asked for yet: many small records come with one
+ * system call, large ones go past it. */
+#define TLS_AHEAD 4096
+
+struct tls_session {
+  gnutls_session_t gnutls; /* guarded by lock once the handshake is over */
+  pthread_mutex_t lock;
+  struct tls_credentials *credentials;
+  struct transport *transport;
+  char *user, *dn, *issuer;
+  char unknown_user[64]; /* who asked for a key that is not there */
+
+  /* The thread that receives only. */
+  uint8_t ahead[TLS_AHEAD];
+  size_t ahead_start, ahead_end;
+  int pull_error;    /* why pull failed, errno value */
+  int receive_error; /* GnuTLS's code that ended receiving */
+
+  /* Whoever sends only; sending guards them against tls_idle. */
+  pthread_mutex_t sending;
+  uint8_t *out; /* encrypted bytes [out_start, out_end) wait for the socket */
+  size_t out_size, out_start, out_end;
+  uint8_t *gather;  /* for a record whose bytes do not lie together */
+  size_t unclaimed; /* bytes that are encrypted but not yet said to be sent */
+  size_t record_size;
+  bool may_push; /* guarded by lock: receiving must not send */
+};
+
+/* tls-io.c: to be set in the session before the handshake. */
+void tls_io_begin(struct tls_session *session);
+void tls_io_end(struct tls_session *session);
+/* Sends the encrypted bytes that wait.  0 or an errno value, EAGAIN: socket full. */
+int tls_flush(struct tls_session *session, bool nowait, bool more);
+/* Waits for bytes.  As transport_recv. */
+ssize_t tls_fill(struct tls_session *session);
+
+#endif
