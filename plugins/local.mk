@@ -16,6 +16,20 @@ plugin_LTLIBRARIES += \
 
 plugin_nothing = plugins/common/nothing.h
 plugin_zeroes = plugins/common/zeroes.h $(plugin_nothing)
+plugin_disk = \
+	plugins/memory/disk.c \
+	plugins/memory/disk.h \
+	plugins/memory/arena.c \
+	plugins/memory/arena.h \
+	plugins/memory/bytes.h \
+	plugins/memory/chunk.h \
+	plugins/memory/flat.c \
+	plugins/memory/flat.h \
+	plugins/memory/store.c \
+	plugins/memory/store-look.c \
+	plugins/memory/store.h \
+	plugins/memory/tree.c \
+	plugins/memory/tree.h
 plugin_base64 = plugins/common/base64.c plugins/common/base64.h
 plugin_prng = plugins/common/prng.c plugins/common/prng.h
 
@@ -35,19 +49,7 @@ nbdsrv_info_plugin_la_SOURCES = \
 	plugins/info/address.h \
 	$(plugin_base64) $(plugin_nothing)
 nbdsrv_info_plugin_la_LDFLAGS = $(module_ldflags)
-nbdsrv_memory_plugin_la_SOURCES = \
-	plugins/memory/memory.c \
-	plugins/memory/arena.c \
-	plugins/memory/arena.h \
-	plugins/memory/bytes.h \
-	plugins/memory/chunk.h \
-	plugins/memory/flat.c \
-	plugins/memory/flat.h \
-	plugins/memory/store.c \
-	plugins/memory/store.h \
-	plugins/memory/store-look.c \
-	plugins/memory/tree.c \
-	plugins/memory/tree.h
+nbdsrv_memory_plugin_la_SOURCES = plugins/memory/memory.c $(plugin_disk) $(plugin_nothing)
 nbdsrv_memory_plugin_la_LDFLAGS = $(module_ldflags)
 nbdsrv_null_plugin_la_SOURCES = plugins/null/null.c $(plugin_zeroes)
 nbdsrv_null_plugin_la_LDFLAGS = $(module_ldflags)
