@@ -4,7 +4,7 @@
 EXTRA_DIST += tests/fuzz/seeds.py tests/fuzz/nbd.dict
 
 if FUZZ
-fuzz_programs = tests/fuzz/client tests/fuzz/stream
+fuzz_programs = tests/fuzz/client tests/fuzz/stream tests/fuzz/pieces
 EXTRA_PROGRAMS += $(fuzz_programs)
 CLEANFILES += $(fuzz_programs)
 
@@ -23,6 +23,11 @@ tests_fuzz_stream_SOURCES = tests/fuzz/stream.c tests/fuzz/start.c tests/fuzz/st
 tests_fuzz_stream_CPPFLAGS = $(tests_fuzz_client_CPPFLAGS)
 tests_fuzz_stream_CFLAGS = $(server_nbdsrv_CFLAGS)
 tests_fuzz_stream_LDFLAGS = $(tests_fuzz_client_LDFLAGS)
+
+tests_fuzz_pieces_SOURCES = tests/fuzz/pieces.c filters/partition/table.c $(server_sources)
+tests_fuzz_pieces_CPPFLAGS = $(tests_fuzz_client_CPPFLAGS)
+tests_fuzz_pieces_CFLAGS = $(server_nbdsrv_CFLAGS)
+tests_fuzz_pieces_LDFLAGS = $(tests_fuzz_client_LDFLAGS)
 
 fuzz-programs: $(fuzz_programs)
 
