@@ -111,7 +111,7 @@ extents_align(struct nbdsrv_extents *e, uint32_t block, uint64_t size)
   aligned.count = aligned.room = 0;
   aligned.reached = e->start;
   for (size_t i = 0; i < e->count && aligned.reached < e->end;) {
-    uint64_t end = end_of(&e->list[i]), down = end < size ? end & ~mask : end;
+    uint64_t down = end_of(&e->list[i]) & ~mask;
     uint32_t type = e->list[i].type;
     int error;
 
