@@ -12,7 +12,7 @@
  * A filter's open () calls nbdsrv_next_open () at some time; a filter without
  * open () has the next layer opened for it.  The next layer is closed after the
  * filter's close ().  describe () finds info preset with what lies below (and
- * with inline_ops and nowait_ops cleared for the data calls the filter has).
+ * with inline_ops, nowait_ops and turn_ops cleared for the data calls the filter has).
  */
 #ifndef NBDSRV_FILTER_H
 #define NBDSRV_FILTER_H

@@ -165,6 +165,11 @@ struct nbdsrv_info {
   const char *canonical_name;  /* NBD_INFO_NAME, or NULL; the layer's until close () */
   const char *const *contexts; /* metadata contexts beside base:allocation, NULL at the
                                   end, or NULL; the layer's until close () */
+  /* Operations that the storage does one at a time anyway, as a file system that locks
+   * the file while it is written to: the server's threads take turns at them, a batch
+   * at a time, instead of meeting at that lock.  Turns are per canonical_name. */
+  uint32_t turn_ops;
+  uint32_t pad;
 };
 
 #define NBDSRV_LOAN_MAX 16

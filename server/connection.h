@@ -39,7 +39,7 @@ struct negotiated {
 /* What dispatch.c learnt of an operation; any thread, relaxed: it is a guess. */
 struct cost {
   atomic_uint wait_ns; /* how long it blocks */
-  atomic_bool is_long; /* it took long, blocked or not */
+  atomic_uint watch;   /* so many of its next calls are watched closely */
 };
 
 struct connection {
@@ -60,6 +60,7 @@ struct connection {
   char *context_name;            /* the export that agreed.contexts are for */
   struct export *export;         /* opened, or NULL */
   struct nbdsrv_next *top;       /* its outermost handle, or NULL */
+  pthread_mutex_t *turn;         /* at its disk, among the export's connections */
   char *export_name;             /* under which it was opened */
   struct nbdkit_string *strings; /* that plugins interned; nbdkit-context.c */
 
@@ -68,6 +69,7 @@ struct connection {
   size_t in_size, in_start, in_end;
   uint64_t skip; /* bytes of a refused payload still to be dropped */
   struct request *batch, **batch_tail; /* replies made here, not yet queued */
+  bool has_turn;                       /* holds turn, until the end of the batch */
   bool stalled; /* replies wait for a client that does not take them */
   unsigned batch_count;
   uint64_t batch_bytes;

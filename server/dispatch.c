@@ -9,8 +9,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <sys/resource.h>
 
+#include "clock.h"
 #include "connection.h"
 #include "dispatch.h"
 #include "export.h"
@@ -25,6 +26,10 @@
 #define LONE_NS 200000u
 /* After a call of that length the answers before it have waited long enough. */
 #define SLOW_NS 100000u
+/* So many calls are watched closely after one that took longer than CHEAP_NS. */
+#define WATCHED 16u
+/* Waiting that long for a turn is not a matter of many taking it. */
+#define LONG_TURN_NS 5000000u
 /* What an operation is thought to wait before it was ever measured. */
 #define UNKNOWN_NS 1000000u
 
@@ -69,21 +74,12 @@ lane_leave(struct lane *lane)
 
 /* ------------------------------------------------------------------ measuring */
 
-static uint64_t
-clock_ns(clockid_t clock)
-{
-  struct timespec ts;
-
-  clock_gettime(clock, &ts);
-  return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
-}
-
 void
 dispatch_init(struct connection *conn)
 {
   for (unsigned i = 0; i < NBD_CMD_COUNT; i++) {
     atomic_init(&conn->cost[i].wait_ns, UNKNOWN_NS);
-    atomic_init(&conn->cost[i].is_long, true);
+    atomic_init(&conn->cost[i].watch, WATCHED);
   }
 }
 
@@ -101,27 +97,100 @@ learn(struct cost *cost, uint64_t ns)
   atomic_store_explicit(&cost->wait_ns, (unsigned)ns, memory_order_relaxed);
 }
 
+/* How often this thread has gone to sleep of its own accord. */
+static long
+sleeps_of_thread(void)
+{
+  struct rusage usage = {0};
+
+  getrusage(RUSAGE_THREAD, &usage);
+  return usage.ru_nvcsw;
+}
+
 /* Runs a request that may block and learns how long it waited.  A call that takes long
- * because it computes or copies would not be faster elsewhere: only for calls that take
- * long at all is it worth the system calls to know which it was.  The time it took. */
+ * because it computes or copies, or because others have the processor, would not be
+ * faster elsewhere: whether it slept is asked for a while after a call took long, which
+ * itself may have been chance.  The time it took. */
 static uint64_t
 run_measured(struct connection *conn, struct request *request)
 {
   struct cost *cost = &conn->cost[request->command];
-  bool was_long = atomic_load_explicit(&cost->is_long, memory_order_relaxed);
-  uint64_t cpu = was_long ? clock_ns(CLOCK_THREAD_CPUTIME_ID) : 0;
-  uint64_t start = clock_ns(CLOCK_MONOTONIC), took;
+  unsigned watch = atomic_load_explicit(&cost->watch, memory_order_relaxed);
+  long sleeps = watch > 0 ? sleeps_of_thread() : 0;
+  uint64_t start = clock_now(), took;
 
   request_run(request, false);
-  took = clock_ns(CLOCK_MONOTONIC) - start;
-  if (was_long) {
-    cpu = clock_ns(CLOCK_THREAD_CPUTIME_ID) - cpu;
-    learn(cost, took > cpu ? took - cpu : 0);
-  } else
+  took = clock_now() - start;
+  if (watch > 0)
+    learn(cost, sleeps_of_thread() != sleeps ? took : 0);
+  else if (took < CHEAP_NS)
     learn(cost, took);
-  if (was_long != (took >= CHEAP_NS))
-    atomic_store_explicit(&cost->is_long, took >= CHEAP_NS, memory_order_relaxed);
+  if (took >= CHEAP_NS)
+    watch = WATCHED;
+  else if (watch > 0)
+    watch--;
+  atomic_store_explicit(&cost->watch, watch, memory_order_relaxed);
   return took;
+}
+
+/* --------------------------------------------------------------------- turns */
+
+/* Whether it should be this thread's turn.  Write-through waits for the disk, where
+ * many may. */
+static bool
+wants_turn(const struct request *request)
+{
+  const struct connection *conn = request->conn;
+
+  return layer_path(conn->top, request->command)->in_turn &&
+         !(request->flags & NBDSRV_FLAG_FUA);
+}
+
+/* Waiting for a turn does not count as what the operation waits, unless it shows that
+ * the storage is slow for whoever has the turn. */
+static void
+wait_for_turn(struct connection *conn, const struct request *request)
+{
+  uint64_t start, waited;
+
+  if (pthread_mutex_trylock(conn->turn) == 0)
+    return;
+  start = clock_now();
+  pthread_mutex_lock(conn->turn);
+  waited = clock_now() - start;
+  if (waited >= LONG_TURN_NS)
+    learn(&conn->cost[request->command], waited);
+}
+
+/* On the connection's thread: from the first request that wants it to the end of the
+ * batch.  False, under nowait only: it is another's turn. */
+static bool
+take_turn(struct connection *conn, const struct request *request, bool nowait)
+{
+  if (conn->has_turn || !wants_turn(request))
+    return true;
+  if (!nowait)
+    wait_for_turn(conn, request);
+  else if (pthread_mutex_trylock(conn->turn) != 0)
+    return false;
+  conn->has_turn = true;
+  return true;
+}
+
+static void
+leave_turn(struct connection *conn)
+{
+  if (conn->has_turn)
+    pthread_mutex_unlock(conn->turn);
+  conn->has_turn = false;
+}
+
+/* Sends the batch so far, which may take long. */
+static void
+send_batch(struct connection *conn)
+{
+  leave_turn(conn);
+  reply_flush(conn);
 }
 
 /* ----------------------------------------------------------- on a worker thread */
@@ -156,8 +225,13 @@ worker_run(struct job *job)
 
   while (request) {
     struct request *next;
+    bool turn = wants_turn(request);
 
+    if (turn)
+      wait_for_turn(conn, request);
     run_measured(conn, request);
+    if (turn)
+      pthread_mutex_unlock(conn->turn);
     /* Before the answer leaves: after it the connection may be gone. */
     next = next_waiting(conn);
     reply_post(request, true);
@@ -172,6 +246,7 @@ dispatch_flush(struct connection *conn)
   unsigned most = conn->server->options->threads;
   struct job *first = NULL, **last = &first;
 
+  leave_turn(conn);
   if (!conn->handoff)
     return;
   pthread_mutex_lock(&conn->lock);
@@ -292,15 +367,17 @@ run_here(struct connection *conn, struct request *request, struct lane *lane)
   uint64_t took;
 
   if (conn->batch_count > 0 && expected_wait(conn, request) >= SLOW_NS)
-    reply_flush(conn); /* answers need not wait for this */
+    send_batch(conn); /* answers need not wait for this */
   if (lane)
     lane_enter(lane);
+  else
+    take_turn(conn, request, false);
   took = run_measured(conn, request);
   if (lane)
     lane_leave(lane);
   reply_add(request);
   if (took >= SLOW_NS)
-    reply_flush(conn);
+    send_batch(conn);
 }
 
 static void
@@ -309,7 +386,8 @@ dispatch_parallel(struct connection *conn, struct request *request, bool lone)
   const struct path *path = layer_path(conn->top, request->command);
   unsigned wait;
 
-  if ((path->is_inline || path->nowait) && request_run(request, true) == 0) {
+  if ((path->is_inline || path->nowait) && take_turn(conn, request, true) &&
+      request_run(request, true) == 0) {
     reply_add(request);
     return;
   }

@@ -18,13 +18,27 @@ export_init(struct export *export, struct layer *top)
   *export = (struct export){.top = top, .threads = layer_threads(top)};
   lane_init(&export->lane);
   lane_init(&export->list_lane);
+  for (unsigned i = 0; i < EXPORT_TURNS; i++)
+    pthread_mutex_init(&export->turns[i], NULL);
 }
 
 void
 export_destroy(struct export *export)
 {
+  for (unsigned i = 0; i < EXPORT_TURNS; i++)
+    pthread_mutex_destroy(&export->turns[i]);
   lane_destroy(&export->list_lane);
   lane_destroy(&export->lane);
+}
+
+pthread_mutex_t *
+export_turn(struct export *export, const char *name)
+{
+  unsigned hash = 0;
+
+  while (name && *name)
+    hash = 31 * hash + (unsigned char)*name++;
+  return &export->turns[hash % EXPORT_TURNS];
 }
 
 struct export *

@@ -9,6 +9,9 @@
 #include "dispatch.h"
 #include "layer.h"
 
+/* Turns at operations that want them: disks share one if their names meet here. */
+#define EXPORT_TURNS 64u
+
 struct export
 {
   char *name; /* NULL: serves any name */
@@ -16,13 +19,17 @@ struct export
   uint32_t threads; /* enum nbdsrv_thread_model of the stack */
   struct lane lane; /* SERIALIZE_ALL: every call; SERIALIZE_CONNECTIONS: held by one
                        connection from open to close */
-  struct lane list_lane; /* one list () at a time, in any thread model */
+  struct lane list_lane;               /* one list () at a time, in any thread model */
+  pthread_mutex_t turns[EXPORT_TURNS]; /* held over a batch; dispatch.c */
   struct export *next;
 };
 
 /* An export of any name.  The stack stays the caller's. */
 void export_init(struct export *export, struct layer *top);
 void export_destroy(struct export *export);
+
+/* The turn at a disk of that canonical name, which may be NULL. */
+pthread_mutex_t *export_turn(struct export *export, const char *name);
 
 /* The export that serves name, or NULL. */
 struct export *export_find(struct export *exports, const char *name);

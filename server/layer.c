@@ -263,6 +263,7 @@ end_path(struct path *path, struct nbdsrv_next *n, uint32_t bit, bool native)
   path->native = native;
   path->is_inline = native && (n->info.inline_ops & bit);
   path->nowait = native && (n->info.nowait_ops & bit);
+  path->in_turn = native && (n->info.turn_ops & bit);
 }
 
 /* Finds the first layer from top down that has a call for the operation, or that
@@ -329,6 +330,7 @@ preset_info(struct nbdsrv_next *n)
   n->info.own_ops = own;
   n->info.inline_ops &= ~own;
   n->info.nowait_ops &= ~own;
+  n->info.turn_ops &= ~own;
   n->info.hook_ops = ops->before || ops->after ? NBDSRV_OP_ALL : 0;
 }
 

@@ -36,6 +36,7 @@ struct path {
   struct nbdsrv_next *end; /* whose call is asked; NULL: nothing is open there */
   bool native;             /* end has the operation; else it is emulated at end */
   bool is_inline, nowait;  /* end never blocks in it; end obeys NBDSRV_FLAG_NOWAIT */
+  bool in_turn;            /* end wants callers to take turns */
   bool fua;                /* end obeys NBDSRV_FLAG_FUA */
   unsigned hook_count;
   struct nbdsrv_next *hooks[LAYER_MAX_HOOKS]; /* outermost first */

@@ -165,8 +165,10 @@ open_in_turn(struct connection *conn, struct export *export, const char *name)
   error = open_stack(conn, export, name);
   if (error)
     leave_connection(export);
-  else
+  else {
     conn->export = export;
+    conn->turn = export_turn(export, conn->top->info.canonical_name);
+  }
   give_back_time(conn, since);
   return error;
 }

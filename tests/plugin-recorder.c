@@ -4,6 +4,9 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,10 +21,11 @@ struct recorder {
   const char *record, *error_op;
   uint32_t without, with; /* NBDSRV_CAN_*: cleared, added */
   uint32_t minimum, preferred, maximum, contexts;
-  int32_t error;
+  int32_t error, turns;
   uint64_t error_at;
   uint8_t *disk;
   int fd;
+  atomic_int writing;
 };
 
 static const struct {
@@ -57,6 +61,7 @@ static const struct nbdsrv_param params[] = {
     MEMBER(extent, NBDSRV_SIZE, "64k", "length of extents, hole and data in turn"),
     MEMBER(error, NBDSRV_INT32, NULL, "errno value for calls that touch error_at"),
     MEMBER(error_at, NBDSRV_SIZE, "0", "offset of the bad byte"),
+    MEMBER(turns, NBDSRV_BOOL, NULL, "writes in turns; those that meet fail"),
     MEMBER(error_op, NBDSRV_STRING, NULL, "the only call that fails: read, zero ..."),
     {"without", NBDSRV_FREE, NBDSRV_REPEAT, 0, NULL, "an ability to lack", NULL,
      "ABILITY"},
@@ -115,6 +120,7 @@ describe(void *handle, struct nbdsrv_info *info)
   info->block_minimum = r->minimum;
   info->block_preferred = r->preferred;
   info->block_maximum = r->maximum;
+  info->turn_ops = r->turns ? NBDSRV_OP_WRITE : 0;
   info->contexts = r->contexts <= MOST_CONTEXTS ? choice[r->contexts] : NULL;
   return 0;
 }
@@ -163,9 +169,18 @@ write_data(void *handle, const void *buf, uint64_t len, uint64_t off, uint32_t f
 {
   struct recorder *r = handle;
   int error = record(r, "write", len, off, flags);
+  bool in_turn = r->turns && !(flags & NBDSRV_FLAG_FUA);
 
+  if (in_turn && atomic_fetch_add(&r->writing, 1) > 0) {
+    nbdsrv_error("two writes at a time");
+    error = EIO;
+  }
   if (!error)
     memcpy(r->disk + off, buf, kept(r, len, off));
+  if (in_turn) {
+    sched_yield(); /* so that others may meet it here */
+    atomic_fetch_sub(&r->writing, 1);
+  }
   return error;
 }
 

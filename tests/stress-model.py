@@ -171,6 +171,10 @@ def test_asynchronous_plugin():
     stress(SUBMITTER, 'size=%d' % SIZE)
 
 
+def test_writes_in_turns():
+    stress(RECORDER, 'size=%d' % SIZE, 'turns=true', 'without=extents')
+
+
 def test_memory_on_workers():
     stress('--filter=delay', 'memory', str(SIZE), 'rdelay=100us', 'wdelay=50us')
 

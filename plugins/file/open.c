@@ -251,6 +251,8 @@ file_describe(void *handle, struct nbdsrv_info *info)
   info->nowait_ops = NBDSRV_OP_WRITE;
   if (h->memory_backed || file_may(&h->can.nowait_read))
     info->nowait_ops |= NBDSRV_OP_READ;
+  if (!h->is_block && !h->memory_backed)
+    info->turn_ops = NBDSRV_OP_WRITE;
   if (h->is_block) {
     describe_block_device(h, info);
     info->can &= ~NBDSRV_CAN_EXTENTS; /* holes of a device are its own affair */
