@@ -120,6 +120,7 @@ nbdkit_tests = \
 	tests/nbdkit-exports.py \
 	tests/nbdkit-functions.py \
 	tests/nbdkit-threads.py \
+	tests/nbdkit-dropin.py \
 	tests/nbdkit-plugins.py \
 	tests/nbdkit-natives.py \
 	tests/nbdkit-languages.py
