@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-# Manual pages, written in POD: a page is a line in one of the two lists.
+# Manual pages, written in POD: a page is a line in one of the lists.
 man1_pods = \
 	man/nbdsrv.pod \
 	man/nbdsrv-protocol.pod \
@@ -47,12 +47,13 @@ man1_pods = \
 	man/nbdsrv-swab-filter.pod \
 	man/nbdsrv-truncate-filter.pod
 man3_pods = man/nbdsrv-filter.pod man/nbdsrv-plugin.pod
+man5_pods = man/nbdsrv-access.pod
 
-EXTRA_DIST += $(man1_pods) $(man3_pods)
+EXTRA_DIST += $(man1_pods) $(man3_pods) $(man5_pods)
 
 if HAVE_POD2MAN
-man_MANS += $(man1_pods:.pod=.1) $(man3_pods:.pod=.3)
-CLEANFILES += $(man1_pods:.pod=.1) $(man3_pods:.pod=.3)
+man_MANS += $(man1_pods:.pod=.1) $(man3_pods:.pod=.3) $(man5_pods:.pod=.5)
+CLEANFILES += $(man1_pods:.pod=.1) $(man3_pods:.pod=.3) $(man5_pods:.pod=.5)
 
 pod2man_flags = --utf8 --center "nbdsrv manual" --release "nbdsrv $(PACKAGE_VERSION)"
 
@@ -60,4 +61,6 @@ pod2man_flags = --utf8 --center "nbdsrv manual" --release "nbdsrv $(PACKAGE_VERS
 	$(AM_V_GEN)$(MKDIR_P) $(@D) && $(POD2MAN) $(pod2man_flags) --section 1 --name $(*F) $< $@
 .pod.3:
 	$(AM_V_GEN)$(MKDIR_P) $(@D) && $(POD2MAN) $(pod2man_flags) --section 3 --name $(*F) $< $@
+.pod.5:
+	$(AM_V_GEN)$(MKDIR_P) $(@D) && $(POD2MAN) $(pod2man_flags) --section 5 --name $(*F) $< $@
 endif

@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "access.h"
 #include "clock.h"
 #include "listen.h"
 #include "log.h"
@@ -63,10 +64,12 @@ reload(struct server *server)
 
   if (read(server->reload_fd, &times, sizeof times) == -1)
     return;
-  if (!server->tls)
+  if (!server->tls && !server->access)
     log_debug("SIGHUP: there is nothing to read again");
-  else if (tls_context_reload(server->tls) == 0)
+  if (server->tls && tls_context_reload(server->tls) == 0)
     log_debug("SIGHUP: credentials were read again");
+  if (server->access && access_reload(server->access) == 0)
+    log_debug("SIGHUP: the rules of --access were read again");
 }
 
 void

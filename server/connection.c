@@ -26,8 +26,7 @@ find_peer(struct connection *conn)
   int fd = conn->transport.fd_in;
 
   conn->uid = conn->gid = conn->pid = -1;
-  if (!conn->transport.is_socket)
-    return;
+  /* Stdin may be a socket, too: that of inetd, or one of a pair. */
   conn->peer_len = sizeof conn->peer;
   if (getpeername(fd, (struct sockaddr *)&conn->peer, &conn->peer_len) == -1)
     conn->peer_len = 0;
@@ -51,6 +50,7 @@ connection_new(struct server *server, int fd_in, int fd_out)
   if (server->options->keepalive && conn->transport.is_socket)
     setsockopt(fd_in, SOL_SOCKET, SO_KEEPALIVE, &(int){1}, sizeof(int));
   find_peer(conn);
+  conn->verdict = ACCESS_ALLOW;
   pthread_mutex_init(&conn->lock, NULL);
   pthread_cond_init(&conn->changed, NULL);
   conn->batch_tail = &conn->batch;

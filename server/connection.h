@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+#include "access.h"
 #include "dispatch.h"
 #include "layer.h"
 #include "protocol.h"
@@ -61,6 +62,8 @@ struct connection {
   struct export *export;         /* opened, or NULL */
   struct nbdsrv_next *top;       /* its outermost handle, or NULL */
   pthread_mutex_t *turn;         /* at its disk, among the export's connections */
+  enum access_verdict verdict;   /* under which it was opened, or ACCESS_ALLOW */
+  bool was_denied;               /* the log has a line about it */
   char *export_name;             /* under which it was opened */
   struct nbdkit_string *strings; /* that plugins interned; nbdkit-context.c */
 

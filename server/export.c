@@ -56,14 +56,34 @@ exports_init(struct nbdsrv_exports *exports)
   *exports = (struct nbdsrv_exports){0};
 }
 
+static void
+forget_entry(struct export_entry *entry)
+{
+  free(entry->name);
+  free(entry->description);
+}
+
 void
 exports_free(struct nbdsrv_exports *exports)
 {
-  for (size_t i = 0; i < exports->count; i++) {
-    free(exports->entries[i].name);
-    free(exports->entries[i].description);
-  }
+  for (size_t i = 0; i < exports->count; i++)
+    forget_entry(&exports->entries[i]);
   free(exports->entries);
+}
+
+void
+exports_keep(struct nbdsrv_exports *exports,
+             bool (*keep)(const void *arg, const char *name), const void *arg)
+{
+  size_t kept = 0;
+
+  for (size_t i = 0; i < exports->count; i++) {
+    if (keep(arg, exports->entries[i].name))
+      exports->entries[kept++] = exports->entries[i];
+    else
+      forget_entry(&exports->entries[i]);
+  }
+  exports->count = kept;
 }
 
 /* More names than any client would want to see. */

@@ -45,5 +45,8 @@ struct nbdsrv_exports {
 
 void exports_init(struct nbdsrv_exports *exports);
 void exports_free(struct nbdsrv_exports *exports);
+/* Drops the names for which keep () is false. */
+void exports_keep(struct nbdsrv_exports *exports,
+                  bool (*keep)(const void *arg, const char *name), const void *arg);
 
 #endif

@@ -16,6 +16,10 @@
 #include "parse.h"
 
 const struct option_row help_options[] = {
+    {"access", 0, "FILE", false, OPTION_ACCESS,
+     "rules about who may do what with which export"},
+    {"check-access", 0, "WORDS", false, OPTION_CHECK_ACCESS,
+     "print what those rules say of 'user=alice export=vm1', and exit"},
     {"dump-config", 0, NULL, false, OPTION_DUMP_CONFIG,
      "print directories and features, and exit"},
     {"dump-plugin", 0, NULL, false, OPTION_DUMP_PLUGIN,

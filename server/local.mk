@@ -20,6 +20,16 @@ server_parts = \
 	server/transport.h \
 	server/tls-mode.c server/tls.h \
 	server/handshake.c server/handshake.h \
+	server/access.c server/access.h \
+	server/access-file.c \
+	server/access-parse.c server/access-rules.h \
+	server/access-value.c server/access-value.h \
+	server/access-word.c server/access-word.h \
+	server/access-match.c \
+	server/access-check.c \
+	server/address.c server/address.h \
+	server/dn.c server/dn.h \
+	server/glob.c server/glob.h \
 	server/option.c server/option.h \
 	server/option-data.c server/option-data.h \
 	server/metacontext.c \

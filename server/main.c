@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "access.h"
 #include "daemon.h"
 #include "help.h"
 #include "layer.h"
@@ -285,8 +286,12 @@ start(struct server *server, struct options *o, struct layer *top)
     return status;
   if (tls_settle(o, &server->tls) != 0)
     return status;
+  if (o->access_file && access_new(o, &server->access) != 0)
+    goto out;
   if (layer_ready(top) == 0)
     status = listen_and_serve(server, o, top);
+out:
+  access_free(server->access);
   tls_context_free(server->tls);
   return status;
 }
@@ -301,8 +306,9 @@ main(int argc, char **argv)
 
   daemon_begin();
   if (options_parse(argc, argv, &options) != 0) {
+    status = options.action == ACTION_CHECK_ACCESS ? ACCESS_CHECK_WRONG : EXIT_FAILURE;
     options_free(&options);
-    return EXIT_FAILURE;
+    return status;
   }
   if (options.log_target == LOG_TO_FILE && log_open_file(options.log_file) != 0) {
     options_free(&options);
@@ -310,7 +316,9 @@ main(int argc, char **argv)
   }
   if (options.log_target_given)
     log_set_target(options.log_target);
-  if (daemon_tie_to_parent(&options) == 0 && make_stack(&options, &top) == 0) {
+  if (options.action == ACTION_CHECK_ACCESS)
+    status = access_check(&options); /* whatever the plugin */
+  else if (daemon_tie_to_parent(&options) == 0 && make_stack(&options, &top) == 0) {
     log_debug("%s %s", options.program, help_program_version(&options));
     set_debug_flags(&options, top);
     if (options.action != ACTION_SERVE)

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* A connection's export: opened by name, kept while the name stays, closed; and the
  * list of exports.
- * Gets names from the options of the handshake; calls the stack through layer.c, under
- * the lanes that its thread model asks for.
+ * Gets names from the options of the handshake; asks access.c whether this client may
+ * have them; calls the stack through layer.c, under the lanes that its thread model
+ * asks for.
  */
 #include "config.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "access.h"
 #include "clock.h"
 #include "connection.h"
 #include "export.h"
@@ -56,8 +59,8 @@ give_back_time(struct connection *conn, uint64_t since)
     conn->deadline_ns += clock_now() - since;
 }
 
-int
-connection_list_exports(struct connection *conn, struct nbdsrv_exports *exports)
+static int
+list_exports(struct connection *conn, struct nbdsrv_exports *exports)
 {
   struct export *export = export_find(conn->server->exports, "");
   bool enter = export && export != conn->export; /* else it is this client's turn */
@@ -80,6 +83,37 @@ connection_list_exports(struct connection *conn, struct nbdsrv_exports *exports)
   return error;
 }
 
+static bool
+is_visible(const void *view, const char *name)
+{
+  unsigned line;
+
+  return access_view_decide(view, name, &line) != ACCESS_DENY;
+}
+
+int
+connection_list_exports(struct connection *conn, struct nbdsrv_exports *exports)
+{
+  struct access_view view;
+  int error;
+
+  if (!conn->server->access)
+    return list_exports(conn, exports);
+  error = access_view_open(conn->server->access, conn, &view);
+  if (!error && access_view_allows(&view)) {
+    error = list_exports(conn, exports);
+    exports_keep(exports, is_visible, &view);
+  }
+  access_view_close(&view);
+  return error;
+}
+
+static bool
+is_readonly(const struct connection *conn)
+{
+  return conn->server->options->readonly || conn->verdict == ACCESS_READ_ONLY;
+}
+
 /* The client as layers see it. */
 static struct nbdsrv_client
 client_of(const struct connection *conn, const char *name)
@@ -90,7 +124,7 @@ client_of(const struct connection *conn, const char *name)
       .size = sizeof(struct nbdsrv_client),
       .connection = conn->id,
       .export_name = name,
-      .readonly = conn->server->options->readonly,
+      .readonly = is_readonly(conn),
       .tls = tls != NULL,
       .peer = conn->peer_len ? (const struct sockaddr *)&conn->peer : NULL,
       .peer_len = conn->peer_len,
@@ -173,17 +207,13 @@ open_in_turn(struct connection *conn, struct export *export, const char *name)
   return error;
 }
 
-int
-connection_open_export(struct connection *conn, const char *name)
+static int
+open_export(struct connection *conn, const char *name)
 {
-  struct export *export;
+  struct export *export = export_find(conn->server->exports, name);
   int error;
 
-  if (conn->top && strcmp(conn->export_name, name) == 0)
-    return 0;
-  connection_close_export(conn);
   log_call_current()->text[0] = '\0';
-  export = export_find(conn->server->exports, name);
   if (!export)
     return ENOENT;
   conn->export_name = strdup(name);
@@ -196,6 +226,79 @@ connection_open_export(struct connection *conn, const char *name)
     if (log_call_current()->text[0] == '\0')
       log_connection_error(conn, "export '%s': %s", name, strerror(error));
   }
+  return error;
+}
+
+/* What the rules say of one name.  The log has a line about the first refusal. */
+static enum access_verdict
+judge_name(struct connection *conn, const char *name)
+{
+  enum access_verdict verdict;
+  unsigned line;
+
+  verdict = access_decide(conn->server->access, conn, name, &line);
+  if (verdict == ACCESS_DENY) {
+    (conn->was_denied ? log_connection_debug : log_connection_error)(
+        conn,
+        line ? "export '%s': denied by line %u of the rules"
+             : "export '%s': no rule allows it",
+        name, line);
+    conn->was_denied = true;
+  }
+  return verdict;
+}
+
+/* The same of a name and, once it is open, of the name that it leads to: one that is
+ * denied must not be reached by way of the default export. */
+static enum access_verdict
+judge(struct connection *conn, const char *name)
+{
+  bool is_open = conn->top && strcmp(conn->export_name, name) == 0;
+  const char *leads_to = is_open ? conn->top->info.canonical_name : NULL;
+  enum access_verdict verdict, other;
+
+  if (!conn->server->access)
+    return ACCESS_ALLOW;
+  verdict = judge_name(conn, name);
+  if (verdict == ACCESS_DENY || !leads_to || strcmp(leads_to, name) == 0)
+    return verdict;
+  other = judge_name(conn, leads_to);
+  return other < verdict ? other : verdict;
+}
+
+/* The rules are asked each time: they, or the client's identity, may be others now. */
+static int
+open_allowed(struct connection *conn, const char *name)
+{
+  enum access_verdict verdict = judge(conn, name);
+  int error;
+
+  if (conn->top && strcmp(conn->export_name, name) == 0 && verdict == conn->verdict)
+    return 0;
+  connection_close_export(conn);
+  if (verdict == ACCESS_DENY)
+    return ENOENT;
+  conn->verdict = verdict;
+  error = open_export(conn, name);
+  if (error) {
+    conn->verdict = ACCESS_ALLOW;
+    return error;
+  }
+  conn->verdict = judge(conn, name);
+  if (conn->verdict > ACCESS_DENY)
+    return 0;
+  connection_close_export(conn);
+  return ENOENT;
+}
+
+int
+connection_open_export(struct connection *conn, const char *name)
+{
+  int error = open_allowed(conn, name);
+
+  /* What is hidden and what is not there are told in the same words. */
+  if (error == ENOENT && conn->server->access)
+    snprintf(log_call_current()->text, LOG_TEXT_MAX, "there is no such export");
   return error;
 }
 
@@ -212,6 +315,7 @@ connection_close_export(struct connection *conn)
   leave_connection(export);
   conn->top = NULL;
   conn->export = NULL;
+  conn->verdict = ACCESS_ALLOW;
   free(conn->export_name);
   conn->export_name = NULL;
 }
@@ -229,7 +333,7 @@ handshake_transmission_flags(const struct connection *conn)
   uint32_t can = conn->top->info.can;
   uint16_t flags = NBD_FLAG_HAS_FLAGS;
 
-  if (!(can & NBDSRV_CAN_WRITE) || conn->server->options->readonly)
+  if (!(can & NBDSRV_CAN_WRITE) || is_readonly(conn))
     flags |= NBD_FLAG_READ_ONLY;
   else {
     if (!(can & NBDSRV_NO_ZERO))

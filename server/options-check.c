@@ -68,6 +68,8 @@ options_check(struct options *o)
       return refuse("-s and --dump-plugin exclude each other");
     if (!o->plugin && o->action == ACTION_DUMP_PLUGIN)
       return refuse("--dump-plugin needs the name of a plugin");
+    if (!o->access_file && o->action == ACTION_CHECK_ACCESS)
+      return refuse("--check-access needs the file of rules: --access=FILE");
     return 0;
   }
   if (!o->plugin) {

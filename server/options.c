@@ -139,6 +139,8 @@ set_serving(struct options *o, int id, const char *arg)
   uint64_t v;
 
   switch (id) {
+  case OPTION_ACCESS:
+    return set_path("--access", arg, &o->access_file);
   case 'D':
     return set_debug_flag(o, arg);
   case 'e':
@@ -254,6 +256,10 @@ set_process(struct options *o, int id, const char *arg)
   case 'V':
     o->action = ACTION_VERSION;
     return 0;
+  case OPTION_CHECK_ACCESS:
+    o->action = ACTION_CHECK_ACCESS;
+    o->check_access = arg;
+    return 0;
   case OPTION_DUMP_CONFIG:
     o->action = ACTION_DUMP_CONFIG;
     return 0;
@@ -361,6 +367,7 @@ options_free(struct options *o)
   free(o->tls_certificates);
   free(o->tls_psk);
   free(o->tls_user);
+  free(o->access_file);
   free(o->filters);
   free(o->params);
   free(o->debug_flags);

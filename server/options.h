@@ -23,6 +23,7 @@ enum options_action {
   ACTION_VERSION,
   ACTION_DUMP_CONFIG,
   ACTION_DUMP_PLUGIN,
+  ACTION_CHECK_ACCESS,
   ACTION_LONG_OPTIONS,
   ACTION_SHORT_OPTIONS,
 };
@@ -79,6 +80,9 @@ struct options {
   const char *tls_priority; /* GnuTLS priority string */
   char *tls_user;           /* of tls_psk, for URIs; NULL: none */
   bool tls_verify_peer;
+
+  char *access_file;        /* rules about who may do what, absolute; NULL: anybody */
+  const char *check_access; /* a question about them */
 
   struct debug_flag *debug_flags;
   size_t debug_flag_count;

@@ -11,6 +11,7 @@
 #include "options.h"
 #include "workers.h"
 
+struct access;
 struct connection;
 struct tls_context;
 
@@ -19,6 +20,7 @@ struct server {
   struct export *exports;
   struct workers *workers;
   struct tls_context *tls; /* NULL: no TLS */
+  struct access *access;   /* NULL: anybody may do anything */
 
   atomic_bool quitting; /* set once: new requests get ESHUTDOWN */
   int quit_fd;          /* eventfd, readable once the server is quitting */
@@ -31,7 +33,7 @@ struct server {
   uint32_t last_id;
 };
 
-/* exports and tls are set by the caller. */
+/* exports, tls and access are set by the caller. */
 int server_init(struct server *server, const struct options *options);
 /* When the layers are gone: until then their threads may ask the server to end. */
 void server_destroy(struct server *server);

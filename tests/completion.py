@@ -55,7 +55,7 @@ def test_values():
 def test_files():
     with TempDir() as d:
         open(d + '/disk.img', 'w').close()
-        for line in 'nbdsrv di', 'nbdsrv file di', 'nbdsrv file file=di', 'nbdsrv -P di':
+        for line in 'nbdsrv di', 'nbdsrv file di', 'nbdsrv file file=di', 'nbdsrv -P di', 'nbdsrv --access=di':
             assert 'disk.img' in complete(line, cwd=d), line
 
 

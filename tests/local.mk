@@ -43,6 +43,10 @@ python_tests = \
 	tests/transmission-zero.py \
 	tests/transmission-async.py \
 	tests/extended-headers.py \
+	tests/access-check.py \
+	tests/access-exports.py \
+	tests/access-reload.py \
+	tests/access-tls.py \
 	tests/bench.py \
 	tests/cli.py \
 	tests/cli-daemon.py \
@@ -109,7 +113,7 @@ python_tests = \
 	tests/filter-truncate.py
 
 TESTS += $(python_tests)
-EXTRA_DIST += $(python_tests) tests/blockmodel.py tests/compile.py tests/harness.py tests/rawnbd.py tests/tlsfiles.py \
+EXTRA_DIST += $(python_tests) tests/access.py tests/blockmodel.py tests/compile.py tests/harness.py tests/rawnbd.py tests/tlsfiles.py \
 	tests/opener.py
 EXTRA_DIST += tests/README.md tests/tsan.supp tests/abi examples
 
@@ -141,6 +145,7 @@ tests_opener_la_LDFLAGS = $(module_ldflags) -rpath $(plugindir)
 # Unit tests: what has no I/O of its own.
 if HAVE_CHECK
 unit_tests = \
+	tests/unit-access \
 	tests/unit-extents \
 	tests/unit-option-data \
 	tests/unit-memory-store \
@@ -152,6 +157,15 @@ unit_tests = \
 check_PROGRAMS += $(unit_tests)
 TESTS += $(unit_tests)
 endif
+
+access_rule_sources = \
+	server/access-parse.c server/access-value.c server/access-word.c \
+	server/access-match.c server/address.c server/dn.c server/glob.c
+tests_unit_access_SOURCES = tests/unit-access.c tests/unit.c tests/unit.h \
+	$(access_rule_sources) server/parse.c server/utf8.c
+tests_unit_access_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
+tests_unit_access_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_access_LDADD = $(CHECK_LIBS)
 
 tests_unit_memory_store_SOURCES = tests/unit-memory-store.c tests/unit.c tests/unit.h plugins/memory/store.c \
 	plugins/memory/store-look.c plugins/memory/tree.c plugins/memory/arena.c server/extents.c
