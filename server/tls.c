@@ -294,12 +294,12 @@ explain(struct tls_session *s, int code, char why[TLS_WHY_MAX])
 
 static char *
 take_name(gnutls_x509_crt_t cert,
-          int (*get)(gnutls_x509_crt_t cert, gnutls_datum_t *name))
+          int (*get)(gnutls_x509_crt_t cert, gnutls_datum_t *name, unsigned flags))
 {
   gnutls_datum_t name;
   char *copy;
 
-  if (get(cert, &name) != 0)
+  if (get(cert, &name, 0) != 0)
     return NULL;
   copy = strndup((const char *)name.data, name.size);
   gnutls_free(name.data);
@@ -322,8 +322,8 @@ find_peer(struct tls_session *s)
   if (gnutls_x509_crt_init(&cert) != 0)
     return ENOMEM;
   if (gnutls_x509_crt_import(cert, chain, GNUTLS_X509_FMT_DER) == 0) {
-    s->dn = take_name(cert, gnutls_x509_crt_get_dn2);
-    s->issuer = take_name(cert, gnutls_x509_crt_get_issuer_dn2);
+    s->dn = take_name(cert, gnutls_x509_crt_get_dn3);
+    s->issuer = take_name(cert, gnutls_x509_crt_get_issuer_dn3);
   }
   gnutls_x509_crt_deinit(cert);
   return s->dn && s->issuer ? 0 : ENOMEM;
