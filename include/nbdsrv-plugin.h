@@ -316,6 +316,15 @@ struct nbdsrv_plugin {
    * gone, and all that it had open.  Also if another layer turned it away. */
   void (*leave)(void *inst, const struct nbdsrv_client *client);
 
+  /* As dump (), for a plugin whose parameters say what it is, a script say: called
+   * in its place after config (), without ready ().  If there are threads () as well,
+   * they are asked then, too. */
+  void (*dump_instance)(void *inst);
+
+  /* The instance goes: the last call, also where ready () failed or was never
+   * called.  Undoes what config () did. */
+  void (*unload)(void *inst);
+
   /* New members are only ever added here. */
 };
 
@@ -360,6 +369,10 @@ extern uint32_t nbdsrv_extents_context(const struct nbdsrv_extents *extents);
 extern int nbdsrv_exports_add(struct nbdsrv_exports *exports, const char *name,
                               const char *description);
 
+/* The client that wants the list, without export_name ("").  Only in list (). */
+extern const struct nbdsrv_client *
+nbdsrv_exports_client(const struct nbdsrv_exports *exports);
+
 /* Ends a request taken by submit ().  error is 0 or an errno value; text is for
  * people, or NULL; copied.  Any thread, once for each request. */
 extern void nbdsrv_complete(struct nbdsrv_request *request, int error,
@@ -393,6 +406,10 @@ extern int nbdsrv_stdio_safe(void);
 
 /* Asks the server to end, as SIGTERM does.  Any thread. */
 extern void nbdsrv_shutdown(void);
+
+/* 1 once the server is ending: what may take for ever has to come to an end, before
+ * the server leaves it behind.  Any thread. */
+extern int nbdsrv_is_ending(void);
 
 /* Ends this client: force 1 at once, 0 after what is in flight.  Inside a call
  * for a connection. */

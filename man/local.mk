@@ -4,6 +4,7 @@ man1_pods = \
 	man/nbdsrv.pod \
 	man/nbdsrv-protocol.pod \
 	man/nbdsrv-nbdkit.pod \
+	man/nbdsrv-eval-plugin.pod \
 	man/nbdsrv-file-plugin.pod \
 	man/nbdsrv-full-plugin.pod \
 	man/nbdsrv-info-plugin.pod \
@@ -12,6 +13,7 @@ man1_pods = \
 	man/nbdsrv-ones-plugin.pod \
 	man/nbdsrv-pattern-plugin.pod \
 	man/nbdsrv-random-plugin.pod \
+	man/nbdsrv-sh-plugin.pod \
 	man/nbdsrv-sparse-random-plugin.pod \
 	man/nbdsrv-zero-plugin.pod \
 	man/nbdsrv-blocksize-filter.pod \

@@ -3,6 +3,7 @@
 module_ldflags = $(AM_LDFLAGS) -module -avoid-version -shared
 
 plugin_LTLIBRARIES += \
+	nbdsrv-eval-plugin.la \
 	nbdsrv-file-plugin.la \
 	nbdsrv-full-plugin.la \
 	nbdsrv-info-plugin.la \
@@ -11,6 +12,7 @@ plugin_LTLIBRARIES += \
 	nbdsrv-ones-plugin.la \
 	nbdsrv-pattern-plugin.la \
 	nbdsrv-random-plugin.la \
+	nbdsrv-sh-plugin.la \
 	nbdsrv-sparse-random-plugin.la \
 	nbdsrv-zero-plugin.la
 
@@ -32,6 +34,23 @@ plugin_disk = \
 	plugins/memory/tree.h
 plugin_base64 = plugins/common/base64.c plugins/common/base64.h
 plugin_prng = plugins/common/prng.c plugins/common/prng.h
+plugin_process = plugins/common/process.c plugins/common/process.h
+plugin_tmpdir = plugins/common/tmpdir.c plugins/common/tmpdir.h
+plugin_script = \
+	plugins/script/script.h \
+	plugins/script/call.c \
+	plugins/script/life.c \
+	plugins/script/exports.c \
+	plugins/script/describe.c \
+	plugins/script/data.c \
+	plugins/script/extents.c \
+	filters/common/errname.h \
+	$(plugin_process) $(plugin_tmpdir)
+
+nbdsrv_eval_plugin_la_SOURCES = plugins/eval/eval.c $(plugin_script)
+nbdsrv_eval_plugin_la_LDFLAGS = $(module_ldflags)
+nbdsrv_sh_plugin_la_SOURCES = plugins/sh/sh.c $(plugin_script)
+nbdsrv_sh_plugin_la_LDFLAGS = $(module_ldflags)
 
 nbdsrv_file_plugin_la_SOURCES = \
 	plugins/file/file.c \

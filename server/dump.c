@@ -9,6 +9,7 @@
 #include "help.h"
 #include "layer.h"
 #include "loader.h"
+#include "log.h"
 #include "nbdkit.h"
 #include "options.h"
 #include "tls.h"
@@ -72,16 +73,26 @@ dump_members(FILE *out, const struct nbdsrv_plugin *ops)
     const char *name;
     bool there;
   } members[] = {
-      {"dump_plugin", ops->dump != NULL},  {"config", ops->config != NULL},
-      {"config_help", ops->help != NULL},  {"thread_model", ops->threads != NULL},
-      {"get_ready", ops->ready != NULL},   {"after_fork", ops->start != NULL},
-      {"cleanup", ops->stop != NULL},      {"list_exports", ops->list != NULL},
-      {"open", ops->open != NULL},         {"close", ops->close != NULL},
-      {"get_size", ops->describe != NULL}, {"describe", ops->describe != NULL},
-      {"pread", ops->read != NULL},        {"pwrite", ops->write != NULL},
-      {"flush", ops->flush != NULL},       {"trim", ops->trim != NULL},
-      {"zero", ops->zero != NULL},         {"extents", ops->extents != NULL},
-      {"cache", ops->cache != NULL},       {"lend", ops->lend != NULL},
+      {"dump_plugin", ops->dump || ops->dump_instance},
+      {"config", ops->config != NULL},
+      {"config_help", ops->help != NULL},
+      {"thread_model", ops->threads != NULL},
+      {"get_ready", ops->ready != NULL},
+      {"after_fork", ops->start != NULL},
+      {"cleanup", ops->stop != NULL},
+      {"list_exports", ops->list != NULL},
+      {"open", ops->open != NULL},
+      {"close", ops->close != NULL},
+      {"get_size", ops->describe != NULL},
+      {"describe", ops->describe != NULL},
+      {"pread", ops->read != NULL},
+      {"pwrite", ops->write != NULL},
+      {"flush", ops->flush != NULL},
+      {"trim", ops->trim != NULL},
+      {"zero", ops->zero != NULL},
+      {"extents", ops->extents != NULL},
+      {"cache", ops->cache != NULL},
+      {"lend", ops->lend != NULL},
       {"submit", ops->submit != NULL},
   };
 
@@ -112,14 +123,29 @@ dump_fields(FILE *out, const struct layer *plugin)
   fprintf(out, "api_version=%u\n", ops->abi);
   fprintf(out, "struct_size=%u\n", ops->size);
   fprintf(out, "max_thread_model=%s\n", dump_thread_model(ops->thread_model));
-  /* threads () is for after ready (). */
-  fprintf(out, "thread_model=%s\n", dump_thread_model(ops->thread_model));
+  /* Without dump_instance (), threads () is for after ready (). */
+  fprintf(out, "thread_model=%s\n",
+          dump_thread_model(ops->dump_instance && ops->threads
+                                ? ops->threads(plugin->inst)
+                                : ops->thread_model));
   fprintf(out, "errno_is_preserved=1\n"); /* errors are return values */
   for (const struct nbdsrv_param *p = ops->params; p && p->name; p++)
     if (p->flags & NBDSRV_MAGIC)
       fprintf(out, "magic_config_key=%s\n", p->name);
   dump_members(out, ops);
   fflush(out);
+}
+
+static void
+dump_own(const struct layer *layer)
+{
+  struct log_call call = {.layer = layer}, *before = log_call_enter(&call);
+
+  if (layer->ops->dump_instance)
+    layer->ops->dump_instance(layer->inst);
+  else if (layer->ops->dump)
+    layer->ops->dump();
+  log_call_leave(before);
 }
 
 void
@@ -133,13 +159,11 @@ dump_plugin(FILE *out, const struct layer *top)
     nbdkit_bridge_dump(out, plugin);
   else
     dump_fields(out, plugin);
-  if (plugin->ops->dump)
-    plugin->ops->dump();
+  dump_own(plugin);
   for (const struct layer *layer = top; layer != plugin; layer = layer->below) {
     fprintf(out, "%s_path=%s\n", layer->ops->name, layer->module->path);
     fprintf(out, "%s_name=%s\n", layer->ops->name, layer->ops->name);
     fflush(out);
-    if (layer->ops->dump)
-      layer->ops->dump();
+    dump_own(layer);
   }
 }

@@ -120,6 +120,12 @@ nbdsrv_exports_add(struct nbdsrv_exports *exports, const char *name,
   return 0;
 }
 
+NBDSRV_PUBLIC const struct nbdsrv_client *
+nbdsrv_exports_client(const struct nbdsrv_exports *exports)
+{
+  return exports->client;
+}
+
 NBDSRV_PUBLIC struct nbdsrv_exports *
 nbdsrv_exports_new(const struct nbdsrv_exports *like)
 {
@@ -128,6 +134,7 @@ nbdsrv_exports_new(const struct nbdsrv_exports *like)
   if (exports) {
     exports_init(exports);
     exports->layer = like->layer;
+    exports->client = like->client;
   }
   return exports;
 }

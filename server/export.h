@@ -41,6 +41,7 @@ struct nbdsrv_exports {
     char *name, *description;
   } * entries;
   size_t count;
+  const struct nbdsrv_client *client; /* who asks */
 };
 
 void exports_init(struct nbdsrv_exports *exports);

@@ -58,6 +58,8 @@ layer_free(struct layer *layer)
         log_layer_debug(NULL, layer, "stop");
       layer->ops->stop(layer->inst);
     }
+    if (layer->ops->unload)
+      layer->ops->unload(layer->inst);
     params_free(layer);
     free(layer->inst);
     loader_unload(layer->module);

@@ -59,55 +59,6 @@ give_back_time(struct connection *conn, uint64_t since)
     conn->deadline_ns += clock_now() - since;
 }
 
-static int
-list_exports(struct connection *conn, struct nbdsrv_exports *exports)
-{
-  struct export *export = export_find(conn->server->exports, "");
-  bool enter = export && export != conn->export; /* else it is this client's turn */
-  uint64_t since = clock_now();
-  int error;
-
-  if (!export)
-    return 0;
-  log_call_current()->text[0] = '\0';
-  if (enter)
-    enter_connection(export);
-  lane_enter(&export->list_lane);
-  enter_call(export);
-  error = layer_list(export->top, exports);
-  leave_call(export);
-  lane_leave(&export->list_lane);
-  if (enter)
-    leave_connection(export);
-  give_back_time(conn, since);
-  return error;
-}
-
-static bool
-is_visible(const void *view, const char *name)
-{
-  unsigned line;
-
-  return access_view_decide(view, name, &line) != ACCESS_DENY;
-}
-
-int
-connection_list_exports(struct connection *conn, struct nbdsrv_exports *exports)
-{
-  struct access_view view;
-  int error;
-
-  if (!conn->server->access)
-    return list_exports(conn, exports);
-  error = access_view_open(conn->server->access, conn, &view);
-  if (!error && access_view_allows(&view)) {
-    error = list_exports(conn, exports);
-    exports_keep(exports, is_visible, &view);
-  }
-  access_view_close(&view);
-  return error;
-}
-
 static bool
 is_readonly(const struct connection *conn)
 {
@@ -148,6 +99,58 @@ leave_exports(struct connection *conn, const struct export *last)
     layer_leave(e->top, &client);
     leave_call(e);
   }
+}
+
+static int
+list_exports(struct connection *conn, struct nbdsrv_exports *exports)
+{
+  struct export *export = export_find(conn->server->exports, "");
+  bool enter = export && export != conn->export; /* else it is this client's turn */
+  struct nbdsrv_client client = client_of(conn, "");
+  uint64_t since = clock_now();
+  int error;
+
+  if (!export)
+    return 0;
+  log_call_current()->text[0] = '\0';
+  exports->client = &client;
+  if (enter)
+    enter_connection(export);
+  lane_enter(&export->list_lane);
+  enter_call(export);
+  error = layer_list(export->top, exports);
+  leave_call(export);
+  lane_leave(&export->list_lane);
+  if (enter)
+    leave_connection(export);
+  exports->client = NULL;
+  give_back_time(conn, since);
+  return error;
+}
+
+static bool
+is_visible(const void *view, const char *name)
+{
+  unsigned line;
+
+  return access_view_decide(view, name, &line) != ACCESS_DENY;
+}
+
+int
+connection_list_exports(struct connection *conn, struct nbdsrv_exports *exports)
+{
+  struct access_view view;
+  int error;
+
+  if (!conn->server->access)
+    return list_exports(conn, exports);
+  error = access_view_open(conn->server->access, conn, &view);
+  if (!error && access_view_allows(&view)) {
+    error = list_exports(conn, exports);
+    exports_keep(exports, is_visible, &view);
+  }
+  access_view_close(&view);
+  return error;
 }
 
 int

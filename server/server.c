@@ -91,6 +91,12 @@ nbdsrv_shutdown(void)
     server_quit(server_running);
 }
 
+NBDSRV_PUBLIC int
+nbdsrv_is_ending(void)
+{
+  return server_running && atomic_load(&server_running->quitting);
+}
+
 /* Waits for the connections; false: some are still there after that long. */
 static bool
 wait_seconds(struct server *server, unsigned seconds)

@@ -66,6 +66,7 @@ python_tests = \
 	tests/abi-layout.py \
 	tests/doc-filter-example.py \
 	tests/doc-plugin-example.py \
+	tests/plugin-eval.py \
 	tests/plugin-file.py \
 	tests/plugin-file-block.py \
 	tests/plugin-file-dir.py \
@@ -76,6 +77,7 @@ python_tests = \
 	tests/plugin-ones.py \
 	tests/plugin-pattern.py \
 	tests/plugin-random.py \
+	tests/plugin-sh.py \
 	tests/plugin-sparse-random.py \
 	tests/plugin-zero.py \
 	tests/filter-blocksize-policy.py \
@@ -114,7 +116,7 @@ python_tests = \
 
 TESTS += $(python_tests)
 EXTRA_DIST += $(python_tests) tests/access.py tests/blockmodel.py tests/compile.py tests/harness.py tests/rawnbd.py tests/tlsfiles.py \
-	tests/opener.py
+	tests/opener.py tests/scriptlib.py
 EXTRA_DIST += tests/README.md tests/tsan.supp tests/abi examples
 
 # What nbdkit's plugins find here, compared with what they find under nbdkit.
@@ -127,6 +129,7 @@ nbdkit_tests = \
 	tests/nbdkit-dropin.py \
 	tests/nbdkit-plugins.py \
 	tests/nbdkit-natives.py \
+	tests/nbdkit-scripts.py \
 	tests/nbdkit-languages.py
 if HAVE_NBDKIT
 TESTS += $(nbdkit_tests)

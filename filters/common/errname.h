@@ -21,6 +21,7 @@ static const struct errname {
     {"EDQUOT", EDQUOT},         {"ERANGE", ERANGE},
     {"ENODEV", ENODEV},         {"ETIMEDOUT", ETIMEDOUT},
     {"ECONNRESET", ECONNRESET}, {"EPIPE", EPIPE},
+    {"EOPNOTSUPP", EOPNOTSUPP},
 };
 
 #define ERRNAMES (sizeof errnames / sizeof errnames[0])

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The plugins sh and eval against nbdkit's: the same scripts, the same clients."""
+import nbd
+
+from harness import *
+from nbdkitlib import *
+from scriptlib import DISK, executable
+
+SIZE = 'get_size=echo 1M'
+PREAD = 'pread=head -c $3 /dev/zero'
+PWRITE = 'pwrite=cat >/dev/null'
+
+
+def write_some(h):
+    h.pwrite(pattern(70000), 10000)
+    h.zero(5000, 20000)
+    h.trim(4096, 40960)
+    h.flush()
+
+
+def test_a_disk():
+    with TempDir() as d:
+        compare('sh', executable(d, DISK), write=write_some)
+        compare('sh', executable(d, DISK), export='two')
+
+
+def run_client(server, args):
+    """What a client sees of every operation."""
+    with server('eval', *args) as s:
+        return client(s)
+
+
+def test_abilities():
+    for args in ([], [PWRITE], [PWRITE, 'zero= '], [PWRITE, 'zero= ', 'can_fast_zero=exit 0'],
+                 [PWRITE, 'can_fast_zero=exit 3'], [PWRITE, 'flush= '], [PWRITE, 'flush= ', 'can_fua=echo none'],
+                 [PWRITE, 'flush= ', 'can_fua=echo native'], [PWRITE, 'can_fua=echo emulate'],
+                 [PWRITE, 'trim= ', 'cache= ', 'extents=echo 0 1M zero'], ['can_cache=echo emulate'],
+                 ['can_write=exit 0'], [PWRITE, 'can_write=exit 3'], [PWRITE, 'can_zero=exit 3', 'zero= '],
+                 [PWRITE, 'zero=echo ENOTSUP >&2; exit 1', 'can_fast_zero=exit 0'],
+                 [PWRITE, 'block_size=echo 512 4096 1M'], ['is_rotational=exit 0', 'can_multi_conn=exit 0'],
+                 [PWRITE, 'trim=echo EPERM no >&2; exit 1'], ['can_extents=exit 0'],
+                 ['export_description=echo about "<$2>"', 'open=echo h', 'default_export=echo it']):
+        ours, theirs = [run_client(server, [SIZE, PREAD] + args) for server in (Server, Reference)]
+        assert ours == theirs, (args, differing(ours, theirs))
+
+
+def test_errors():
+    for action in ('echo ENOSPC no >&2; exit 1', 'echo no >&2; exit 1', 'echo ENOSPCx >&2; exit 1', 'exit 2', 'exit 3',
+                   'echo EPERM >&2; exit 20', 'kill -9 $$', 'echo enospc >&2; exit 1', 'echo EDQUOT >&2; exit 1',
+                   'echo EROFS >&2; exit 1', 'echo EFBIG >&2; exit 1', 'true',
+                   'echo " EPERM" >&2; exit 1', 'echo EAGAIN >&2; exit 1', 'head -c 100000 /dev/zero'):
+        found = []
+        for server in Server, Reference:
+            with server('eval', SIZE, 'pread=' + action, 'can_trim=exit 0', 'trim=' + action,
+                        'pwrite=' + action, 'flush=' + action, 'cache=' + action, 'extents=' + action) as s:
+                h = s.nbd()
+                found.append([try_out(f, *args) for f, *args in (
+                    (h.pread, 512, 0), (h.pwrite, bytes(512), 0), (h.trim, 512, 0), (h.flush,), (h.cache, 512, 0))])
+                try_out(h.shutdown)
+        assert found[0] == found[1], (action, found)
+
+
+def test_lists():
+    for text in ('NAMES\\na\\nb\\n', 'a\\nb\\n', 'INTERLEAVED\\na\\nb\\nc\\nd\\n', 'INTERLEAVED\\na\\nb\\nc\\n',
+                 'NAMES+DESCRIPTIONS\\na\\nb\\nc\\nd\\n', 'NAMES+DESCRIPTIONS\\na\\nb\\nc\\nd\\ne\\n', '', 'NAMES\\n', '\\n',
+                 'NAMES\\n\\na\\n', 'INTERLEAVED\\n\\nb\\n', 'INTERLEAVED\\na\\n\\nb\\nd\\n', 'NAMES+DESCRIPTIONS\\n'):
+        for method in 'list_exports', 'default_export':
+            found = []
+            for server in Server, Reference:
+                with server('eval', SIZE, PREAD, "%s=printf '%s'" % (method, text), 'open=echo "<$3>"',
+                            'export_description=echo $2') as s:
+                    h = s.nbd(setup=asks_for_infos)
+                    found.append((exports(s), names(h)))
+                    h.shutdown()
+            assert found[0] == found[1], (method, text, found)
+
+
+def test_extents():
+    for lines in ('0 1M', '0 4k\\n4k 1M hole,zero', '0 512 3\\n512 1M 0', '0 512 zero,hole,\\n512 1M foo', '',
+                  '0 0', '512 1M', '0 1M extra extra', '0 4k 2\\n4k 1M 1', '0 1M hole zero', '0 1G zero', '0 4k'):
+        found = []
+        for server in Server, Reference:
+            with server('eval', SIZE, PREAD, "extents=printf '%s\\n'" % lines if lines else 'extents=true') as s:
+                h = s.nbd()
+                found.append([isinstance(e, list) and e for e in (try_out(extents, h), try_out(extents, h, 4096, 512))])
+                h.shutdown()
+        assert found[0] == found[1], (lines, found)
+
+
+main(globals())
