@@ -74,7 +74,12 @@ pull(gnutls_transport_ptr_t from, void *data, size_t room)
     s->ahead_start += (size_t)n;
     return n;
   }
-  n = transport_plain_recvv(s->transport, iov, 2, true);
+  /* At the end GnuTLS is told nothing: it would not send any more either. */
+  n = s->ended ? -EAGAIN : transport_plain_recvv(s->transport, iov, 2, true);
+  if (n == 0) {
+    s->ended = true;
+    n = -EAGAIN;
+  }
   if (n < 0) {
     s->pull_error = (int)-n;
     gnutls_transport_set_errno(s->gnutls, n == -EAGAIN ? EAGAIN : EIO);
@@ -116,7 +121,8 @@ tls_fill(struct tls_session *s)
   struct iovec iov = {s->ahead, sizeof s->ahead};
   ssize_t n = transport_plain_recvv(s->transport, &iov, 1, false);
 
-  if (n > 0) {
+  if (n >= 0) {
+    s->ended = n == 0;
     s->ahead_start = 0;
     s->ahead_end = (size_t)n;
   }
@@ -170,6 +176,8 @@ tls_recv(struct tls_session *s, void *buf, size_t len, bool nowait)
       return receiving_ends(s, (int)n);
     else if (got > 0)
       break;
+    else if (s->ended)
+      return receiving_ends(s, GNUTLS_E_PREMATURE_TERMINATION);
     else if (nowait)
       return -EAGAIN;
     else {
@@ -244,12 +252,12 @@ next_record(struct cursor *c, uint8_t *gather, size_t most, const uint8_t **data
   while (c->count > 0 && len < most) {
     size_t left = c->iov->iov_len - c->offset;
     size_t n = left < most - len ? left : most - len;
-    const uint8_t *from = (const uint8_t *)c->iov->iov_base + c->offset;
+    const uint8_t *from = (const uint8_t *)c->iov->iov_base;
 
-    if (len == 0 && (n == most || c->count == 1))
-      *data = from;
-    else {
-      memcpy(gather + len, from, n);
+    if (n > 0 && len == 0 && (n == most || c->count == 1))
+      *data = from + c->offset;
+    else if (n > 0) {
+      memcpy(gather + len, from + c->offset, n);
       *data = gather;
     }
     len += n;

@@ -58,11 +58,13 @@ struct tls_session {
   struct tls_credentials *credentials;
   struct transport *transport;
   char *user, *dn, *issuer;
+  bool answered;         /* the client knows the server's certificate */
   char unknown_user[64]; /* who asked for a key that is not there */
 
   /* The thread that receives only. */
   uint8_t ahead[TLS_AHEAD];
   size_t ahead_start, ahead_end;
+  bool ended;        /* no more bytes will come */
   int pull_error;    /* why pull failed, errno value */
   int receive_error; /* GnuTLS's code that ended receiving */
 

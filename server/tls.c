@@ -252,6 +252,7 @@ shake_hands(struct tls_session *s, uint64_t deadline_ns)
         refuse(s, r);
       return r;
     }
+    s->answered = s->answered || s->out_end > 0;
     error = send_flight(s, deadline_ns);
     if (r == 0 || error)
       return error;
@@ -283,9 +284,10 @@ explain(struct tls_session *s, int code, char why[TLS_WHY_MAX])
   else if (s->credentials->psk && (code == GNUTLS_E_DECRYPTION_FAILED ||
                                    code == GNUTLS_E_RECEIVED_ILLEGAL_PARAMETER))
     snprintf(why, TLS_WHY_MAX, "the client's key is wrong");
-  else if (code == ECONNABORTED || code == ECONNRESET ||
-           code == GNUTLS_E_PREMATURE_TERMINATION)
-    snprintf(why, TLS_WHY_MAX, "the client has gone");
+  else if (code == ECONNABORTED || code == ECONNRESET)
+    snprintf(why, TLS_WHY_MAX, "the client has gone%s",
+             s->answered && !s->credentials->psk ? ": it may not trust the certificate"
+                                                 : "");
   else
     snprintf(why, TLS_WHY_MAX, "%s", code < 0 ? gnutls_strerror(code) : strerror(code));
 }

@@ -30,6 +30,11 @@ python_tests = \
 	tests/handshake-metacontext.py \
 	tests/handshake-limits.py \
 	tests/handshake-masks.py \
+	tests/tls-handshake.py \
+	tests/tls-certificates.py \
+	tests/tls-options.py \
+	tests/tls-transmission.py \
+	tests/tls-reload.py \
 	tests/tls-clients.py \
 	tests/transmission-read.py \
 	tests/transmission-write.py \
@@ -115,7 +120,7 @@ python_tests = \
 	tests/filter-truncate.py
 
 TESTS += $(python_tests)
-EXTRA_DIST += $(python_tests) tests/access.py tests/blockmodel.py tests/compile.py tests/harness.py tests/rawnbd.py tests/tlsfiles.py \
+EXTRA_DIST += $(python_tests) tests/access.py tests/blockmodel.py tests/compile.py tests/harness.py tests/rawnbd.py tests/rawtls.py tests/tlsfiles.py \
 	tests/opener.py tests/scriptlib.py
 EXTRA_DIST += tests/README.md tests/tsan.supp tests/abi examples
 

@@ -7,6 +7,7 @@ import threading
 
 from harness import RECORDER, SUBMITTER, Server, TempDir, main
 from rawnbd import *
+from tlsfiles import TlsServer
 
 CONNECTIONS = 4
 SIZE = 8 << 20
@@ -26,7 +27,7 @@ def compare(got, expected, offset):
 class Client(threading.Thread):
     def __init__(self, server, number, form):
         super().__init__()
-        self.raw = Raw(server)
+        self.raw = server.raw() if hasattr(server, 'raw') else Raw(server)
         if form != 'simple':
             getattr(self.raw, form)()
             self.context = self.raw.set_context('base:allocation')['base:allocation']
@@ -138,12 +139,12 @@ class Client(threading.Thread):
         self.collect(reads, set(self.pending))
 
 
-def stress(*args, path=None):
+def stress(*args, path=None, make=Server):
     for form in 'simple', 'structured', 'extended':
         if path:
             with open(path, 'wb') as f:
                 f.truncate(SIZE)
-        with Server(*args) as s:
+        with make(*args) as s:
             clients = [Client(s, i, form) for i in range(CONNECTIONS)]
             for c in clients:
                 c.start()
@@ -182,6 +183,15 @@ def test_memory_on_workers():
 def test_file():
     with TempDir() as d:
         stress('file', d + '/disk', path=d + '/disk')
+
+
+def test_tls():
+    stress('x509', 'memory', str(SIZE), make=TlsServer)
+
+
+def test_tls_and_workers():
+    stress('x509', '--filter=delay', 'memory', str(SIZE), 'rdelay=100us', 'wdelay=50us',
+           make=TlsServer)
 
 
 def test_file_on_tmpfs():

@@ -106,6 +106,11 @@ class TlsServer(Server):
             return 'nbds://%slocalhost:%d/%s?%s' % (who, self.port, export, how)
         return 'nbds+unix://%s/%s?socket=%s&%s' % (who, export, self.socket, how)
 
+    def raw(self, **how):
+        """The raw driver, inside TLS."""
+        from rawtls import RawTls
+        return RawTls(self, **how)
+
     def plain(self, **kw):
         """A libnbd handle that knows no TLS."""
         return super().nbd(**kw)
