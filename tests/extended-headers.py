@@ -55,7 +55,7 @@ def test_block_status_payload_chooses_contexts():
     with Server('memory', '1M') as s, opened(s) as raw:
         def ask(payload):
             cookie = raw.send(STATUS, 0, len(payload), PAYLOAD, payload)
-            raw.requests[cookie] = (STATUS, 0, 65536)
+            raw.requests[cookie] = (STATUS, 0, 65536, PAYLOAD)
             return raw.reply(cookie)
 
         reply = ask(struct.pack('>QI', 65536, raw.context))

@@ -48,6 +48,7 @@ python_tests = \
 	tests/transmission-zero.py \
 	tests/transmission-async.py \
 	tests/extended-headers.py \
+	tests/protocol.py \
 	tests/access-check.py \
 	tests/access-exports.py \
 	tests/access-reload.py \
@@ -122,7 +123,7 @@ python_tests = \
 TESTS += $(python_tests)
 EXTRA_DIST += $(python_tests) tests/access.py tests/blockmodel.py tests/compile.py tests/harness.py tests/rawnbd.py tests/rawtls.py tests/tlsfiles.py \
 	tests/opener.py tests/scriptlib.py
-EXTRA_DIST += tests/README.md tests/tsan.supp tests/abi examples
+EXTRA_DIST += tests/README.md tests/protocol.md tests/tsan.supp tests/abi examples
 
 # What nbdkit's plugins find here, compared with what they find under nbdkit.
 nbdkit_tests = \

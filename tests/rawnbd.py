@@ -9,7 +9,8 @@
     reply = raw.reply()                # .error .data .holes .extents .text
 
 Nothing here checks what it sends; what comes back is checked hard: chunks must
-not overlap, must cover a read exactly, must carry the cookie.
+not overlap, must cover a read exactly, must carry the cookie, extents must keep to
+the request.
 """
 import struct
 
@@ -74,7 +75,8 @@ class Raw:
         self.sock = server.connect()
         self.is_structured = self.is_extended = False
         self.cookie = 0
-        self.requests = {}  # by cookie: (command, offset, length)
+        self.size = 1 << 63  # until it is told
+        self.requests = {}  # by cookie: (command, offset, length, flags)
         if greet:
             magic, opts, self.offered = struct.unpack('>QQH', self.recv(18))
             assert (magic, opts) == (NBDMAGIC, IHAVEOPT)
@@ -187,10 +189,10 @@ class Raw:
         if cookie is None:
             self.cookie += 1
             cookie = self.cookie
-        self.requests[cookie] = (command, offset, length)
+        if self.is_extended and command == WRITE and data:
+            flags |= PAYLOAD
+        self.requests[cookie] = (command, offset, length, flags)
         if self.is_extended:
-            if command == WRITE and data:
-                flags |= PAYLOAD
             head = struct.pack('>IHHQQQ', magic or 0x21e41c71, flags, command, cookie,
                                offset, length)
         else:
@@ -218,11 +220,13 @@ class Raw:
             assert self.is_structured and not self.is_extended, 'chunk not negotiated'
             flags, kind, cookie, length = struct.unpack('>HHQI', self.recv(16))
         assert length < 1 << 28
+        assert not flags & ~1, 'flags of a chunk: 0x%x' % flags
         return kind, cookie, None, flags, self.recv(length)
 
     def _take(self, reply, kind, data):
         reply.chunks.append(kind)
         if kind == 1:
+            assert len(data) > 8
             reply.parts.append((struct.unpack('>Q', data[:8])[0], data[8:]))
         elif kind == 2:
             offset, length = struct.unpack('>QI', data)
@@ -237,14 +241,25 @@ class Raw:
                 assert struct.unpack('>I', data[4:8])[0] == (len(data) - 8) // 16
                 extents = list(struct.iter_unpack('>QQ', data[8:]))
             assert extents and all(length > 0 for length, _ in extents)
+            self._check_extents(self.requests[reply.cookie], [n for n, _ in extents])
             reply.extents[context] = extents
         elif kind in (0x8001, 0x8002):
             reply.error, n = struct.unpack('>IH', data[:6])
             reply.text = data[6:6 + n].decode()
+            assert n <= 4096 and '\0' not in reply.text
             assert reply.error
             assert len(data) == 6 + n + (8 if kind == 0x8002 else 0)
         else:
             assert kind == 0 and not data, 'chunk type %d' % kind
+
+    def _check_extents(self, request, lengths):
+        _, offset, length, flags = request
+        if flags & PAYLOAD:  # the length is the payload's
+            return
+        if flags & REQ_ONE:
+            assert len(lengths) == 1 and lengths[0] <= length, 'more than was asked for'
+        assert sum(lengths[:-1]) < length, 'extents that nobody asked for'
+        assert offset + sum(lengths) <= self.size, 'extents beyond the end'
 
     def reply(self, cookie=None):
         """The next whole reply, of the request with that cookie if one is given."""
@@ -253,7 +268,7 @@ class Raw:
             kind, got, error, flags, data = self._chunk()
             assert cookie is None or got == cookie, 'cookie of another request'
             cookie = got
-            command, offset, length = self.requests[got]
+            command, offset, length, _ = self.requests[got]
             if kind == 'simple':
                 assert not (self.is_structured and command == READ), 'simple reply to a read'
                 assert not self.is_extended, 'simple reply with extended headers'

@@ -45,6 +45,19 @@ def test_trim_of_whole_blocks_reads_as_zeroes_here():
         assert data[65536:196608] == bytes(131072)
 
 
+def test_cookies_are_the_clients():
+    with Server('memory', '1M') as s:
+        for form in 'simple', 'structured', 'extended':
+            with Raw(s) as raw:
+                if form != 'simple':
+                    getattr(raw, form)()
+                raw.go()
+                for cookie in 0, (1 << 64) - 1, 0x2560951325609513, 7, 7:
+                    for command in READ, ZERO, 99:
+                        raw.send(command, 0, 512, cookie=cookie)
+                        assert raw.reply(cookie).cookie == cookie
+
+
 def test_flush_takes_no_range():
     for raw in on_each_plugin():
         assert raw.do(FLUSH).error == 0

@@ -40,7 +40,7 @@ def test_one_byte_at_a_time():
     with Server('memory', str(SIZE)) as s, Raw(s) as raw:
         raw.go()
         request = struct.pack('>IHHQQI', 0x25609513, 0, READ, 77, 0, 512)
-        raw.requests[77] = (READ, 0, 512)
+        raw.requests[77] = (READ, 0, 512, 0)
         for i in range(len(request)):
             raw.sock.sendall(request[i:i + 1])
         assert raw.reply().data(0, 512) == bytes(512)
