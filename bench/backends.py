@@ -162,6 +162,8 @@ class Servers:
         if not self.program.get(name):
             return None
         self.address = _free_port() if case.tcp else self.disks.socket()
+        if case.backend.startswith('nbdkit-') and not self.program['nbdkit']:
+            return None
         command = getattr(self, '_' + name.replace('-', '_'))(case)
         if command is None:
             return None
@@ -174,6 +176,13 @@ class Servers:
     def _pidfile(self):
         return self.address + '.pid'
 
+    def _nbdkit_plugin(self, name):
+        config = subprocess.run([self.program['nbdkit'], '--dump-config'],
+                                stdout=subprocess.PIPE, text=True, check=True).stdout
+        where = next(line[10:] for line in config.splitlines()
+                     if line.startswith('plugindir='))
+        return os.path.join(where, name + '-plugin.so')
+
     def _kit(self, case, extra=()):
         """nbdsrv and nbdkit understand the same words."""
         if case.tcp:
@@ -185,6 +194,8 @@ class Servers:
             what = ['-t', '32', '--filter=delay', 'memory', '64M', 'rdelay=1ms']
         elif case.backend in ('memory', 'null'):
             what = [case.backend, str(self.disks.size)]
+        elif case.backend.startswith('nbdkit-'):
+            what = [self._nbdkit_plugin(case.backend), str(self.disks.size)]
         else:
             what = ['file', self.disks.file(case.backend)]
         return ['-f', *where, *tls, *extra, *what]
@@ -200,7 +211,8 @@ class Servers:
         return None if case.filters else self._kit(case)
 
     def _reference(self, case):
-        if case.tls or case.filters or case.cold or case.backend in ('extents', 'delay'):
+        if (case.tls or case.filters or case.cold or case.backend in ('extents', 'delay')
+                or case.backend.startswith('nbdkit-')):
             return None
         return [str(self.address), str(self.disks.size)]
 
@@ -210,7 +222,7 @@ class Servers:
         return [self.address, str(self.disks.size), self.disks.file(case.backend)]
 
     def _qemu_nbd(self, case):
-        if case.tls or case.filters:
+        if case.tls or case.filters or case.backend.startswith('nbdkit-'):
             return None
         where = (['-b', '127.0.0.1', '-p', str(self.address)] if case.tcp
                  else ['-k', self.address])

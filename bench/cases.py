@@ -92,6 +92,17 @@ def _memory_cases():
                    _targets('cpu_us', 1.5, 0.35), refill=op != 'flush')
 
 
+def _bridge_cases():
+    """Plugins of nbdkit: the same binary in both."""
+    for plugin in 'memory', 'pattern', 'null':
+        for op in ('read', 'write') if plugin == 'memory' else ('read',):
+            yield Case('nbdkit-%s-%s-4k' % (plugin, op),
+                       "nbdkit's %s plugin, 4 KiB random %s" % (plugin, op),
+                       'nbdkit-' + plugin, _small(op), ['cpu_us', 'requests_per_s'],
+                       _targets('cpu_us', None, 0.5), fill=plugin == 'memory',
+                       form='simple' if plugin == 'null' else 'structured')
+
+
 def _file_cases():
     for where in 'tmpfs', 'disk':
         for op in 'read', 'write':
@@ -155,4 +166,4 @@ def _user_cases():
                    'file-tmpfs', [], metrics, tool=tool)
 
 
-CASES = [*_memory_cases(), *_file_cases(), *_other_cases(), *_user_cases()]
+CASES = [*_memory_cases(), *_bridge_cases(), *_file_cases(), *_other_cases(), *_user_cases()]
