@@ -27,6 +27,7 @@ filter_LTLIBRARIES += \
 	nbdsrv-exportname-filter.la \
 	nbdsrv-extentlist-filter.la \
 	nbdsrv-fua-filter.la \
+	nbdsrv-ip-filter.la \
 	nbdsrv-limit-filter.la \
 	nbdsrv-log-filter.la \
 	nbdsrv-multi-conn-filter.la \
@@ -45,6 +46,7 @@ filter_LTLIBRARIES += \
 	nbdsrv-retry-request-filter.la \
 	nbdsrv-stats-filter.la \
 	nbdsrv-swab-filter.la \
+	nbdsrv-tls-fallback-filter.la \
 	nbdsrv-truncate-filter.la
 
 nbdsrv_blocksize_filter_la_SOURCES = filters/blocksize/blocksize.c \
@@ -82,6 +84,9 @@ nbdsrv_extentlist_filter_la_SOURCES = filters/extentlist/extentlist.c \
 nbdsrv_extentlist_filter_la_LDFLAGS = $(filter_ldflags)
 nbdsrv_fua_filter_la_SOURCES = filters/fua/fua.c filters/common/pass.h
 nbdsrv_fua_filter_la_LDFLAGS = $(filter_ldflags)
+nbdsrv_ip_filter_la_SOURCES = filters/ip/ip.c filters/ip/rules.c filters/ip/rules.h \
+	server/address.c server/address.h server/dn.c server/dn.h
+nbdsrv_ip_filter_la_LDFLAGS = $(filter_ldflags)
 nbdsrv_limit_filter_la_SOURCES = filters/limit/limit.c
 nbdsrv_limit_filter_la_LDFLAGS = $(filter_ldflags)
 nbdsrv_log_filter_la_SOURCES = filters/log/log.c filters/log/entry.c filters/log/log.h \
@@ -128,6 +133,8 @@ nbdsrv_stats_filter_la_SOURCES = filters/stats/stats.c \
 nbdsrv_stats_filter_la_LDFLAGS = $(filter_ldflags)
 nbdsrv_swab_filter_la_SOURCES = filters/swab/swab.c filters/common/pass.h
 nbdsrv_swab_filter_la_LDFLAGS = $(filter_ldflags)
+nbdsrv_tls_fallback_filter_la_SOURCES = filters/tls-fallback/tls-fallback.c
+nbdsrv_tls_fallback_filter_la_LDFLAGS = $(filter_ldflags)
 nbdsrv_truncate_filter_la_SOURCES = filters/truncate/truncate.c filters/common/pass.h \
 	filters/common/extents.h
 nbdsrv_truncate_filter_la_LDFLAGS = $(filter_ldflags)

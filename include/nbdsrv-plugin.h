@@ -146,6 +146,7 @@ struct nbdsrv_client {
   const char *tls_dn;       /* distinguished name of the certificate, or NULL */
   const char *tls_issuer;   /* and of its issuer, or NULL */
   struct nbdsrv_next *next; /* filters only: what nbdsrv_next_open () opens */
+  const char *security;     /* security context of the peer (SELinux), or NULL */
 };
 
 /* One description of an opened export.  Preset by the server before the call. */

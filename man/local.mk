@@ -29,6 +29,7 @@ man1_pods = \
 	man/nbdsrv-exportname-filter.pod \
 	man/nbdsrv-extentlist-filter.pod \
 	man/nbdsrv-fua-filter.pod \
+	man/nbdsrv-ip-filter.pod \
 	man/nbdsrv-limit-filter.pod \
 	man/nbdsrv-log-filter.pod \
 	man/nbdsrv-multi-conn-filter.pod \
@@ -47,6 +48,7 @@ man1_pods = \
 	man/nbdsrv-retry-request-filter.pod \
 	man/nbdsrv-stats-filter.pod \
 	man/nbdsrv-swab-filter.pod \
+	man/nbdsrv-tls-fallback-filter.pod \
 	man/nbdsrv-truncate-filter.pod
 man3_pods = man/nbdsrv-filter.pod man/nbdsrv-plugin.pod
 man5_pods = man/nbdsrv-access.pod

@@ -18,6 +18,18 @@
 #include "request.h"
 #include "server.h"
 
+/* Most systems have none. */
+static char *
+find_security(int fd)
+{
+  char context[4096 + 1];
+  socklen_t len = sizeof context - 1;
+
+  if (getsockopt(fd, SOL_SOCKET, SO_PEERSEC, context, &len) == -1 || len == 0)
+    return NULL;
+  return strndup(context, len);
+}
+
 static void
 find_peer(struct connection *conn)
 {
@@ -36,6 +48,7 @@ find_peer(struct connection *conn)
     conn->gid = cred.gid;
     conn->pid = cred.pid;
   }
+  conn->security = find_security(fd);
 }
 
 struct connection *
@@ -69,6 +82,7 @@ connection_free(struct connection *conn)
   pthread_mutex_destroy(&conn->lock);
   free(conn->in);
   free(conn->context_name);
+  free(conn->security);
   nbdkit_strings_free(&conn->strings);
   free(conn);
 }

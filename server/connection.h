@@ -52,6 +52,7 @@ struct connection {
   struct sockaddr_storage peer;
   socklen_t peer_len;    /* 0: none */
   int64_t uid, gid, pid; /* of a Unix peer, else -1 */
+  char *security;        /* context of the peer, or NULL */
 
   bool is_admitted; /* leave () is owed to the layers */
   /* What the client agreed to of the handshake's own flags. */

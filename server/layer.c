@@ -423,10 +423,12 @@ handles_new(struct layer *layer, struct connection *connection)
 static int
 open_handle(struct nbdsrv_next *n, const struct nbdsrv_client *client)
 {
-  struct nbdsrv_client own = *client;
+  struct nbdsrv_client own = {.security = n->connection->security};
   const struct layer *caller = log_call_current()->layer;
   int error = 0;
 
+  /* The copy of a filter that was built against an older header ends earlier. */
+  memcpy(&own, client, offsetof(struct nbdsrv_client, security));
   own.next = n->below;
   n->handle = n->layer->inst;
   log_call_current()->layer = n->layer;

@@ -85,6 +85,7 @@ client_of(const struct connection *conn, const char *name)
       .tls_user = tls ? tls_peer_user(tls) : NULL,
       .tls_dn = tls ? tls_peer_dn(tls) : NULL,
       .tls_issuer = tls ? tls_peer_issuer(tls) : NULL,
+      .security = conn->security,
   };
 }
 

@@ -99,6 +99,7 @@ python_tests = \
 	tests/filter-exportname.py \
 	tests/filter-extentlist.py \
 	tests/filter-fua.py \
+	tests/filter-ip.py \
 	tests/filter-limit.py \
 	tests/filter-log.py \
 	tests/filter-multi-conn.py \
@@ -118,6 +119,7 @@ python_tests = \
 	tests/filter-stack.py \
 	tests/filter-stats.py \
 	tests/filter-swab.py \
+	tests/filter-tls-fallback.py \
 	tests/filter-truncate.py
 
 TESTS += $(python_tests)
