@@ -197,7 +197,8 @@ send_batch(struct connection *conn)
 
 static void worker_run(struct job *job);
 
-/* The next request that waits for its turn among the connection's on workers. */
+/* The next request that waits for its turn among the connection's on workers, or NULL:
+ * then the connection may be gone. */
 static struct request *
 next_waiting(struct connection *conn)
 {
@@ -209,8 +210,11 @@ next_waiting(struct connection *conn)
     conn->waiting = request->next;
     if (!conn->waiting)
       conn->waiting_tail = &conn->waiting;
-  } else
+  } else {
     conn->working--;
+    if (conn->thread_waits)
+      pthread_cond_signal(&conn->changed);
+  }
   pthread_mutex_unlock(&conn->lock);
   return request;
 }
@@ -224,7 +228,6 @@ worker_run(struct job *job)
   struct log_call call = {.connection = conn}, *before = log_call_enter(&call);
 
   while (request) {
-    struct request *next;
     bool turn = wants_turn(request);
 
     if (turn)
@@ -232,10 +235,8 @@ worker_run(struct job *job)
     run_measured(conn, request);
     if (turn)
       pthread_mutex_unlock(conn->turn);
-    /* Before the answer leaves: after it the connection may be gone. */
-    next = next_waiting(conn);
     reply_post(request, true);
-    request = next;
+    request = next_waiting(conn);
   }
   log_call_leave(before);
 }

@@ -267,7 +267,7 @@ reply_wait(struct connection *conn, unsigned requests, uint64_t bytes)
   conn->thread_waits = true;
   while (conn->taken - atomic_load(&conn->done) > requests ||
          conn->bytes_taken - conn->bytes_done > bytes ||
-         (requests == 0 && conn->sending))
+         (requests == 0 && (conn->sending || conn->working > 0)))
     if (conn->replies && !conn->sending) {
       conn->sending = true;
       send_all(conn, SEND_BLOCKING);

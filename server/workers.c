@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <time.h>
@@ -17,9 +18,10 @@
 #define IDLE_SECONDS 5
 
 struct worker {
-  pthread_cond_t wake;
+  sem_t called;        /* to run job or, without one, to leave */
+  struct job *job;     /* set before it is called */
   struct worker *next; /* below it on the stack of idle ones */
-  bool idle;
+  bool idle;           /* on that stack: guarded by the pool's lock */
 };
 
 struct workers {
@@ -27,7 +29,7 @@ struct workers {
   pthread_cond_t gone;
   struct job *first, **last;
   struct worker *idle;
-  unsigned idle_count, count;
+  unsigned count;
   bool stopping;
 };
 
@@ -45,6 +47,18 @@ workers_new(struct workers **result)
   return 0;
 }
 
+/* With the pool's lock: takes a worker off the stack, to be called soon. */
+static struct worker *
+pop_idle(struct workers *w, struct job *job)
+{
+  struct worker *worker = w->idle;
+
+  w->idle = worker->next;
+  worker->idle = false;
+  worker->job = job;
+  return worker;
+}
+
 void
 workers_free(struct workers *w)
 {
@@ -52,8 +66,8 @@ workers_free(struct workers *w)
     return;
   pthread_mutex_lock(&w->lock);
   w->stopping = true;
-  for (struct worker *idle = w->idle; idle; idle = idle->next)
-    pthread_cond_signal(&idle->wake);
+  while (w->idle)
+    sem_post(&pop_idle(w, NULL)->called);
   while (w->count > 0)
     pthread_cond_wait(&w->gone, &w->lock);
   pthread_mutex_unlock(&w->lock);
@@ -70,59 +84,83 @@ leave_stack(struct workers *w, struct worker *self)
   while (*p != self)
     p = &(*p)->next;
   *p = self->next;
-  w->idle_count--;
   self->idle = false;
 }
 
-/* With the lock held.  False after a long time without work. */
+/* False: not called for a long time.  Should somebody set the clock it may be short. */
 static bool
-wait_for_work(struct workers *w, struct worker *self)
+wait_for_call(struct worker *self)
 {
   struct timespec until;
-  int r = 0;
+  int r;
 
-  clock_gettime(CLOCK_MONOTONIC, &until);
+  clock_gettime(CLOCK_REALTIME, &until);
   until.tv_sec += IDLE_SECONDS;
-  self->next = w->idle;
-  w->idle = self;
-  w->idle_count++;
-  self->idle = true;
-  while (self->idle && !w->stopping && r == 0)
-    r = pthread_cond_timedwait(&self->wake, &w->lock, &until);
-  if (!self->idle) /* taken off the stack by workers_submit */
-    return true;
-  leave_stack(w, self);
-  return w->first != NULL;
+  do
+    r = sem_timedwait(&self->called, &until);
+  while (r == -1 && errno == EINTR);
+  return r == 0;
+}
+
+/* Without the pool's lock: who is called goes to work without meeting the others there.
+ * NULL after a long time without work, or at the end. */
+static struct job *
+wait_for_job(struct workers *w, struct worker *self)
+{
+  bool alone;
+
+  if (wait_for_call(self))
+    return self->job;
+  pthread_mutex_lock(&w->lock);
+  alone = self->idle;
+  if (alone)
+    leave_stack(w, self);
+  pthread_mutex_unlock(&w->lock);
+  if (alone)
+    return NULL;
+  while (sem_wait(&self->called) == -1) /* taken off the stack just now */
+    ;
+  return self->job;
+}
+
+/* The next job, or NULL to leave.  Takes the pool's lock and gives it up. */
+static struct job *
+next_job(struct workers *w, struct worker *self)
+{
+  struct job *job;
+  bool idle;
+
+  pthread_mutex_lock(&w->lock);
+  job = w->first;
+  idle = !job && !w->stopping;
+  if (job) {
+    w->first = job->next;
+    if (!w->first)
+      w->last = &w->first;
+  } else if (idle) {
+    self->next = w->idle;
+    w->idle = self;
+    self->idle = true;
+  }
+  pthread_mutex_unlock(&w->lock);
+  return idle ? wait_for_job(w, self) : job;
 }
 
 static void *
 worker_main(void *arg)
 {
   struct workers *w = arg;
-  struct worker self = {0};
-  pthread_condattr_t attr;
+  struct worker self = {.job = NULL};
+  struct job *job;
 
-  pthread_condattr_init(&attr);
-  pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-  pthread_cond_init(&self.wake, &attr);
-  pthread_condattr_destroy(&attr);
-
+  sem_init(&self.called, 0, 0);
+  while ((job = next_job(w, &self)))
+    job->run(job);
   pthread_mutex_lock(&w->lock);
-  do {
-    while (w->first) {
-      struct job *job = w->first;
-      w->first = job->next;
-      if (!w->first)
-        w->last = &w->first;
-      pthread_mutex_unlock(&w->lock);
-      job->run(job);
-      pthread_mutex_lock(&w->lock);
-    }
-  } while (!w->stopping && wait_for_work(w, &self));
   w->count--;
   pthread_cond_signal(&w->gone);
   pthread_mutex_unlock(&w->lock);
-  pthread_cond_destroy(&self.wake);
+  sem_destroy(&self.called);
   return NULL;
 }
 
@@ -141,46 +179,49 @@ add_worker(struct workers *w)
   return ok;
 }
 
-/* With the lock held: one thread awake for each job that waits. */
-static void
-raise_workers(struct workers *w, unsigned added)
+/* With the pool's lock: jobs that found no idle worker wait for the next one that has
+ * time, or for a new one.  Those to be run here, if there are no threads to be had at
+ * all: better slowly than never. */
+static struct job *
+enqueue(struct workers *w, struct job *first)
 {
-  while (added > 0 && w->idle) {
-    struct worker *idle = w->idle;
-    w->idle = idle->next;
-    w->idle_count--;
-    idle->idle = false;
-    pthread_cond_signal(&idle->wake);
-    added--;
-  }
-  while (added > 0 && add_worker(w))
-    added--;
+  *w->last = first;
+  for (struct job *job = first; job; job = job->next)
+    w->last = &job->next;
+  while (first && add_worker(w))
+    first = first->next;
+  if (w->count > 0)
+    return NULL;
+  first = w->first;
+  w->first = NULL;
+  w->last = &w->first;
+  return first;
 }
 
 void
 workers_submit(struct workers *w, struct job *first)
 {
-  struct job *run_here = NULL;
-  unsigned added = 0;
+  struct worker *called = NULL, **last = &called;
 
   if (!first)
     return;
   pthread_mutex_lock(&w->lock);
-  *w->last = first;
-  for (struct job *job = first; job; job = job->next) {
-    w->last = &job->next;
-    added++;
+  for (; first && w->idle; first = first->next) {
+    *last = pop_idle(w, first);
+    last = &(*last)->next;
   }
-  raise_workers(w, added);
-  if (w->count == 0) { /* no thread to be had at all: better slowly than never */
-    run_here = w->first;
-    w->first = NULL;
-    w->last = &w->first;
-  }
+  *last = NULL;
+  if (first)
+    first = enqueue(w, first);
   pthread_mutex_unlock(&w->lock);
-  while (run_here) {
-    struct job *job = run_here;
-    run_here = job->next;
-    job->run(job);
+  while (called) {
+    struct worker *next = called->next; /* it may be on the stack again at once */
+    sem_post(&called->called);
+    called = next;
+  }
+  while (first) {
+    struct job *next = first->next;
+    first->run(first);
+    first = next;
   }
 }
