@@ -19,6 +19,8 @@ from cases import MIB
 START_SECONDS = 15
 STRIDE = 20480     # every second extent is a hole: 100,000 extents in 1 GiB
 TOO_MANY = 1 << 20
+AUTHORITY = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))),
+                         'contrib', 'test-authority')
 
 # reference answers from RAM in every case, reference-file with pread and pwrite.
 NAMES = ['nbdsrv', 'unfiltered', 'reference', 'reference-file', 'nbdkit', 'qemu-nbd',
@@ -35,6 +37,13 @@ class Disks:
         self.psk = os.path.join(self.fast, 'keys')
         with open(self.psk, 'w', encoding='ascii') as f:
             f.write('bench:' + os.urandom(32).hex() + '\n')
+        self._certificates = None
+
+    def certificates(self):
+        if not self._certificates:
+            self._certificates = os.path.join(self.fast, 'pki')
+            subprocess.run(['sh', AUTHORITY, self._certificates], check=True)
+        return self._certificates
 
     def socket(self):
         return os.path.join(tempfile.mkdtemp(dir=self.fast), 's')
@@ -97,10 +106,11 @@ def _read_number(name):
 
 
 class Server:
-    def __init__(self, name, command, address, export='', psk='', pidfile=None):
+    def __init__(self, name, command, address, export='', tls='', psk='', pidfile=None):
         """address: the path of a Unix socket, or a port.  pidfile: it goes to the
         background and writes its number there."""
-        self.name, self.address, self.export, self.psk = name, address, export, psk
+        self.name, self.address, self.export = name, address, export
+        self.tls, self.psk = tls, psk
         self.log = tempfile.TemporaryFile()
         self.process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
@@ -115,7 +125,7 @@ class Server:
             raise
 
     def uri(self):
-        scheme = 'nbds' if self.psk else 'nbd'
+        scheme = 'nbds' if self.tls else 'nbd'
         if isinstance(self.address, int):
             return '%s://127.0.0.1:%d/%s' % (scheme, self.address, self.export)
         psk = '&tls-psk-file=' + self.psk if self.psk else ''
@@ -170,7 +180,7 @@ class Servers:
         own = name == 'nbd-server'
         return Server(name, [self.program[name], *command], self.address,
                       export='disk' if own else '',
-                      psk=self.disks.psk if case.tls else '',
+                      tls=case.tls, psk=self.disks.psk if case.tls == 'psk' else '',
                       pidfile=self._pidfile() if own else None)
 
     def _pidfile(self):
@@ -189,7 +199,11 @@ class Servers:
             where = ['-i', '127.0.0.1', '-p', str(self.address)]
         else:
             where = ['-U', self.address]
-        tls = ['--tls=require', '--tls-psk=' + self.disks.psk] if case.tls else []
+        tls = ['--tls=require'] if case.tls else []
+        if case.tls == 'psk':
+            tls.append('--tls-psk=' + self.disks.psk)
+        elif case.tls:
+            tls.append('--tls-certificates=' + self.disks.certificates())
         if case.backend == 'delay':
             what = ['-t', '32', '--filter=delay', 'memory', '64M', 'rdelay=1ms']
         elif case.backend in ('memory', 'null'):

@@ -49,7 +49,7 @@ class Case:
     refill: bool = False           # or before each measurement
     form: str = 'structured'
     tcp: bool = False
-    tls: bool = False
+    tls: str = ''                  # psk or x509
     filters: bool = False          # against nbdsrv itself without filters
     cold: bool = False             # drop the file from the page cache first
     picture: bool = False
@@ -137,12 +137,18 @@ def _other_cases():
     yield Case('tcp-read-4k', 'memory over TCP, 4 KiB random read', 'memory',
                _small('read'), ['cpu_us', 'requests_per_s'],
                _targets('cpu_us', 1.25, 0.5), fill=True, tcp=True, picture=True)
-    for op in 'read', 'write':
-        yield Case('tls-%s-256k' % op, 'memory over TLS, 256 KiB %s' % op, 'memory',
-                   ['--op', op, '--block', str(256 * KIB), '--depth', '8',
-                    '--connections', '2', '--range', str(64 * MIB)],
-                   ['cpu_us_per_mib', 'mb_per_s'],
-                   _targets('cpu_us_per_mib', None, 0.6), refill=True, tls=True)
+    for tls in 'x509', 'psk':
+        for op in 'read', 'write':
+            yield Case('tls-%s-%s-256k' % (tls, op),
+                       'memory over TLS (%s), 256 KiB %s' % (tls, op), 'memory',
+                       ['--op', op, '--block', str(256 * KIB), '--depth', '8',
+                        '--connections', '2', '--range', str(64 * MIB)],
+                       ['cpu_us_per_mib', 'mb_per_s'],
+                       _targets('cpu_us_per_mib', None, 0.6), refill=True, tls=tls,
+                       picture=tls == 'x509')
+    yield Case('tls-x509-read-4k', 'memory over TLS (x509), 4 KiB random read', 'memory',
+               _small('read'), ['cpu_us', 'requests_per_s'],
+               _targets('cpu_us', None, 0.6), fill=True, tls='x509')
     yield Case('delay-1ms', 'a disk that needs 1 ms, one connection at depth 32, -t 32',
                'delay', _small('read', connections=1), ['requests_per_s', 'cpu_us'],
                _targets('requests_per_s', None, 1.0))

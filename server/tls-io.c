@@ -59,12 +59,20 @@ push(gnutls_transport_ptr_t to, const giovec_t *iov, int count)
   return (ssize_t)len;
 }
 
+static bool
+make_ahead(struct tls_session *s)
+{
+  if (!s->ahead)
+    s->ahead = malloc(TLS_AHEAD);
+  return s->ahead != NULL;
+}
+
 /* What is there; a record straight into GnuTLS's memory, what follows into ours. */
 static ssize_t
 pull(gnutls_transport_ptr_t from, void *data, size_t room)
 {
   struct tls_session *s = from;
-  struct iovec iov[2] = {{data, room}, {s->ahead, sizeof s->ahead}};
+  struct iovec iov[2] = {{data, room}, {NULL, 0}};
   size_t have = s->ahead_end - s->ahead_start;
   ssize_t n;
 
@@ -74,8 +82,15 @@ pull(gnutls_transport_ptr_t from, void *data, size_t room)
     s->ahead_start += (size_t)n;
     return n;
   }
+  if (!make_ahead(s)) {
+    gnutls_transport_set_errno(s->gnutls, ENOMEM);
+    return -1;
+  }
+  iov[1] = (struct iovec){s->ahead, TLS_AHEAD_SMALL};
   /* At the end GnuTLS is told nothing: it would not send any more either. */
-  n = s->ended ? -EAGAIN : transport_plain_recvv(s->transport, iov, 2, true);
+  n = s->ended || s->drained ? -EAGAIN
+                             : transport_plain_recvv(s->transport, iov, 2, true);
+  s->drained = n < (ssize_t)(room + TLS_AHEAD_SMALL);
   if (n == 0) {
     s->ended = true;
     n = -EAGAIN;
@@ -109,6 +124,7 @@ tls_io_end(struct tls_session *s)
 {
   pthread_mutex_destroy(&s->lock);
   pthread_mutex_destroy(&s->sending);
+  free(s->ahead);
   free(s->out);
   free(s->gather);
 }
@@ -118,11 +134,12 @@ tls_io_end(struct tls_session *s)
 ssize_t
 tls_fill(struct tls_session *s)
 {
-  struct iovec iov = {s->ahead, sizeof s->ahead};
-  ssize_t n = transport_plain_recvv(s->transport, &iov, 1, false);
+  struct iovec iov = {make_ahead(s) ? s->ahead : NULL, TLS_AHEAD};
+  ssize_t n = s->ahead ? transport_plain_recvv(s->transport, &iov, 1, false) : -ENOMEM;
 
   if (n >= 0) {
     s->ended = n == 0;
+    s->drained = n < (ssize_t)TLS_AHEAD;
     s->ahead_start = 0;
     s->ahead_end = (size_t)n;
   }
@@ -161,6 +178,8 @@ tls_recv(struct tls_session *s, void *buf, size_t len, bool nowait)
 
   if (s->receive_error)
     return receiving_ends(s, s->receive_error);
+  if (nowait)
+    s->drained = false;
   /* As many records as have come already. */
   while (got < len && (got == 0 || s->ahead_start < s->ahead_end)) {
     ssize_t n = receive_record(s, (uint8_t *)buf + got, len - got);
@@ -343,6 +362,10 @@ tls_sendv(struct tls_session *s, const struct iovec *iov, int count, bool nowait
 void
 tls_idle(struct tls_session *s)
 {
+  if (s->ahead_start == s->ahead_end) {
+    free(s->ahead);
+    s->ahead = NULL;
+  }
   if (pthread_mutex_trylock(&s->sending) != 0)
     return;
   if (s->out_start == s->out_end) {

@@ -48,9 +48,10 @@ void tls_credentials_release(struct tls_credentials *credentials);
 
 /* ---------------------------------------------------------------------- session */
 
-/* Received bytes that GnuTLS has not asked for yet: many small records come with one
- * system call, large ones go past it. */
-#define TLS_AHEAD 4096
+/* Received bytes that GnuTLS has not asked for yet: room for the record that is waited
+ * for, or for some small ones behind the record that is being read. */
+#define TLS_AHEAD       (17u * 1024)
+#define TLS_AHEAD_SMALL 4096u
 
 struct tls_session {
   gnutls_session_t gnutls; /* guarded by lock once the handshake is over */
@@ -62,9 +63,10 @@ struct tls_session {
   char unknown_user[64]; /* who asked for a key that is not there */
 
   /* The thread that receives only. */
-  uint8_t ahead[TLS_AHEAD];
+  uint8_t *ahead;
   size_t ahead_start, ahead_end;
   bool ended;        /* no more bytes will come */
+  bool drained;      /* the last look took all that was there */
   int pull_error;    /* why pull failed, errno value */
   int receive_error; /* GnuTLS's code that ended receiving */
 

@@ -41,6 +41,7 @@ void tls_describe(struct tls_session *session,
 /* As transport_recv and transport_sendv, called by them.  A send that ends with
  * -EAGAIN may have begun with what it was given: the next one begins with the same
  * bytes.  -EBADMSG from a receive: what came is not TLS; tls_strerror knows more. */
+#define TLS_GULP 32768u /* what is received without knowing where it belongs */
 ssize_t tls_recv(struct tls_session *session, void *buf, size_t len, bool nowait);
 ssize_t tls_sendv(struct tls_session *session, const struct iovec *iov, int count,
                   bool nowait, bool more);

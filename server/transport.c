@@ -101,7 +101,7 @@ ssize_t
 transport_recv(struct transport *t, void *buf, size_t len, bool nowait)
 {
   if (t->tls)
-    return tls_recv(t->tls, buf, len, nowait);
+    return tls_recv(t->tls, buf, len < TLS_GULP ? len : TLS_GULP, nowait);
   return transport_plain_recvv(t, &(struct iovec){buf, len}, 1, nowait);
 }
 
