@@ -134,9 +134,15 @@ tls_io_end(struct tls_session *s)
 ssize_t
 tls_fill(struct tls_session *s)
 {
-  struct iovec iov = {make_ahead(s) ? s->ahead : NULL, TLS_AHEAD};
-  ssize_t n = s->ahead ? transport_plain_recvv(s->transport, &iov, 1, false) : -ENOMEM;
+  struct iovec iov = {NULL, TLS_AHEAD};
+  ssize_t n;
 
+  if (s->ahead_start < s->ahead_end)
+    return (ssize_t)(s->ahead_end - s->ahead_start);
+  if (!make_ahead(s))
+    return -ENOMEM;
+  iov.iov_base = s->ahead;
+  n = transport_plain_recvv(s->transport, &iov, 1, false);
   if (n >= 0) {
     s->ended = n == 0;
     s->drained = n < (ssize_t)TLS_AHEAD;
@@ -193,6 +199,8 @@ tls_recv(struct tls_session *s, void *buf, size_t len, bool nowait)
       break;
     } else if (n != GNUTLS_E_AGAIN)
       return receiving_ends(s, (int)n);
+    else if (s->ahead_start < s->ahead_end)
+      continue; /* it was a message to TLS itself */
     else if (got > 0)
       break;
     else if (s->ended)

@@ -85,7 +85,7 @@ void tls_io_begin(struct tls_session *session);
 void tls_io_end(struct tls_session *session);
 /* Sends the encrypted bytes that wait.  0 or an errno value, EAGAIN: socket full. */
 int tls_flush(struct tls_session *session, bool nowait, bool more);
-/* Waits for bytes.  As transport_recv. */
+/* Waits until there are bytes ahead.  As transport_recv. */
 ssize_t tls_fill(struct tls_session *session);
 
 #endif

@@ -231,6 +231,7 @@ refuse(struct tls_session *s, int code)
     if (left == 0)
       return;
     transport_set_timeout(s->transport, left);
+    s->ahead_start = s->ahead_end; /* nobody wants it any more */
     n = tls_fill(s);
     if (n <= 0)
       return;

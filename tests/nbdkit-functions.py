@@ -7,6 +7,7 @@ import nbd
 
 from harness import *
 from nbdkitlib import *
+from tlsfiles import TlsServer
 
 
 @contextlib.contextmanager
@@ -106,6 +107,17 @@ def test_peer():
             assert peer.startswith('peer 0 0 family ') and peer.endswith(' len good')
             assert int(peer.split()[4]) in ([socket.AF_INET, socket.AF_INET6] if tcp else [socket.AF_UNIX])
             assert rest == [who, 'tls 0 export ', 'nbdkit_peer_tls_dn ', 'nbdkit_peer_tls_issuer_dn ']
+
+
+def test_peer_over_tls():
+    names = {'x509': ('', ''), 'verify': ('CN=client,O=Test', 'CN=Test authority'), 'psk': ('', '')}
+    with functions() as (path, d):
+        for kind, (dn, issuer) in names.items():
+            log = d + '/log-' + kind
+            with TlsServer(kind, path, env={'FUNCTIONS_LOG': log}) as s:
+                s.nbd().shutdown()
+            assert lines(log)[2:] == ['tls 1 export ', 'nbdkit_peer_tls_dn ' + dn,
+                                      'nbdkit_peer_tls_issuer_dn ' + issuer]
 
 
 def test_shutdown():
