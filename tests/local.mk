@@ -54,6 +54,7 @@ python_tests = \
 	tests/access-exports.py \
 	tests/access-reload.py \
 	tests/access-tls.py \
+	tests/peer-identity.py \
 	tests/bench.py \
 	tests/cli.py \
 	tests/cli-daemon.py \
@@ -146,7 +147,9 @@ endif
 EXTRA_DIST += $(nbdkit_tests) tests/nbdkitlib.py tests/nbdkit-plugins
 
 # Plugins that tests ask how the server calls them.
-check_LTLIBRARIES = tests/recorder.la tests/submitter.la tests/opener.la
+check_LTLIBRARIES = tests/identity.la tests/recorder.la tests/submitter.la tests/opener.la
+tests_identity_la_SOURCES = tests/plugin-identity.c
+tests_identity_la_LDFLAGS = $(module_ldflags) -rpath $(plugindir)
 tests_recorder_la_SOURCES = tests/plugin-recorder.c
 tests_recorder_la_LDFLAGS = $(module_ldflags) -rpath $(plugindir)
 tests_submitter_la_SOURCES = tests/plugin-submitter.c

@@ -4,7 +4,7 @@
 EXTRA_DIST += tests/fuzz/seeds.py tests/fuzz/nbd.dict
 
 if FUZZ
-fuzz_programs = tests/fuzz/client tests/fuzz/stream tests/fuzz/pieces
+fuzz_programs = tests/fuzz/client tests/fuzz/stream tests/fuzz/pieces tests/fuzz/rules
 EXTRA_PROGRAMS += $(fuzz_programs)
 CLEANFILES += $(fuzz_programs)
 
@@ -28,6 +28,11 @@ tests_fuzz_pieces_SOURCES = tests/fuzz/pieces.c filters/partition/table.c $(serv
 tests_fuzz_pieces_CPPFLAGS = $(tests_fuzz_client_CPPFLAGS)
 tests_fuzz_pieces_CFLAGS = $(server_nbdsrv_CFLAGS)
 tests_fuzz_pieces_LDFLAGS = $(tests_fuzz_client_LDFLAGS)
+
+tests_fuzz_rules_SOURCES = tests/fuzz/rules.c $(access_rule_sources) \
+	server/parse.c server/utf8.c
+tests_fuzz_rules_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
+tests_fuzz_rules_LDFLAGS = $(tests_fuzz_client_LDFLAGS)
 
 fuzz-programs: $(fuzz_programs)
 

@@ -52,12 +52,24 @@ def transmissions(one):
     yield one(nbd.ZERO, 0, 1 << 20, nbd.NO_HOLE) + one(nbd.READ, 1 << 19, 1 << 20, nbd.DF)
 
 
+# For tests/fuzz/rules.c.
+RULES = [
+    (0, 'allow user=alice export=vm* # who\nread-only uid=0 gid=root tls=yes\ndeny\n'),
+    (0, 'allow dn.CN=alice issuer="CN=ca" address=unix export=[a-z!]\\*'),
+    (0, "deny address=10.0.0.0/8 address=2001:db8::/32 address=vsock:3 dn='CN=a\\, b'\nallow"),
+    (1, 'a*b*[!a-c]?\\*|axxbyyzz*'),
+    (1, '*a*b|xaxb'),
+    (2, 'CN=alice, O=Ex\\, Inc.+OU=\\41 ,C=US'),
+]
+
+
 def main(directory):
     inputs = [(RAW, data) for data in handshakes()]
     for start, one in ((SIMPLE, request), (STRUCTURED, request), (EXTENDED, extended)):
         inputs += [(start, data) for data in transmissions(one)]
     status = struct.pack('>QI', 1 << 20, 1)
     inputs.append((EXTENDED, extended(nbd.STATUS, 0, len(status), nbd.PAYLOAD, status)))
+    inputs += [(kind, text.encode()) for kind, text in RULES]
     os.makedirs(directory, exist_ok=True)
     for i, (start, data) in enumerate(inputs):
         with open(os.path.join(directory, 'seed-%02d' % i), 'wb') as f:
