@@ -40,6 +40,27 @@ def test_clients_wait_where_descriptors_run_out():
             assert len(late.recv(18)) == 18
 
 
+def test_requests_fail_where_memory_runs_out():
+    if sanitized():
+        return  # they reserve more memory than is allowed here
+    wrapper = 'prlimit --as=60000000 ' + os.environ.get('NBDSRV_WRAPPER', '')
+    with TempDir() as d:
+        with open(d + '/disk', 'wb') as f:
+            f.truncate(1 << 30)
+        for disk in ['memory', '1G'], ['file', d + '/disk']:
+            with Server('--filter=cow', *disk, env={'NBDSRV_WRAPPER': wrapper}) as s:
+                for form in 'simple', 'structured', 'extended':
+                    with Raw(s) as raw:
+                        if form != 'simple':
+                            getattr(raw, form)()
+                        raw.go()
+                        for _ in range(3):
+                            assert raw.do(READ, 512, 64 << 20).error == ENOMEM
+                            assert raw.write(0, bytes(64 << 20)) == ENOMEM
+                            assert raw.write(512, b'x' * 512) == 0
+                            assert raw.read(0, 1024) == bytes(512) + b'x' * 512
+
+
 def read_all(s, start, size, length, depth):
     with Raw(s) as raw:
         raw.structured().go()

@@ -129,6 +129,24 @@ START_TEST(numbers_that_wrap)
 }
 END_TEST
 
+START_TEST(ends_are_moved_to_blocks)
+{
+  begin(3000, 100);
+  ck_assert_int_eq(nbdsrv_extents_add(e, 0, 512, HOLE), 0);
+  ck_assert_int_eq(nbdsrv_extents_add(e, 512, 88, 0), 0);
+  ck_assert_int_eq(nbdsrv_extents_add(e, 600, 824, HOLE), 0);
+  ck_assert_int_eq(nbdsrv_extents_add(e, 1424, 600, NBDSRV_EXTENT_ZERO), 0);
+  ck_assert_int_eq(nbdsrv_extents_add(e, 2024, 100, HOLE), 0); /* not all was said */
+  ck_assert_int_eq(extents_align(e, 512, 100000), 0);
+  ck_assert_uint_eq(nbdsrv_extents_count(e), 4);
+  assert_extent(0, 100, 412, HOLE);
+  assert_extent(1, 512, 512, 0);
+  assert_extent(2, 1024, 1024, NBDSRV_EXTENT_ZERO);
+  assert_extent(3, 2048, 512, 0);
+  nbdsrv_extents_free(e);
+}
+END_TEST
+
 START_TEST(one_is_enough)
 {
   struct nbdsrv_extents one = {0}, *like;
@@ -191,6 +209,7 @@ main(void)
       gaps_and_overlaps_are_errors,
       empty_extents_are_nothing,
       numbers_that_wrap,
+      ends_are_moved_to_blocks,
       one_is_enough,
       no_more_than_a_chunk_takes,
       a_list_is_used_again,
