@@ -106,7 +106,7 @@ nbdsrv_offset_filter_la_SOURCES = filters/offset/offset.c filters/common/window.
 	filters/common/extents.h filters/common/pass.h
 nbdsrv_offset_filter_la_LDFLAGS = $(filter_ldflags)
 nbdsrv_partition_filter_la_SOURCES = filters/partition/partition.c \
-	filters/partition/table.c filters/partition/table.h filters/common/window.h \
+	filters/partition/table.c filters/partition/table.h filters/partition/format.h filters/common/window.h \
 	filters/common/extents.h filters/common/pass.h
 nbdsrv_partition_filter_la_LDFLAGS = $(filter_ldflags)
 nbdsrv_pause_filter_la_SOURCES = filters/pause/pause.c $(filter_call) filters/common/pass.h

@@ -11,10 +11,12 @@ man1_pods = \
 	man/nbdsrv-memory-plugin.pod \
 	man/nbdsrv-null-plugin.pod \
 	man/nbdsrv-ones-plugin.pod \
+	man/nbdsrv-partitioning-plugin.pod \
 	man/nbdsrv-pattern-plugin.pod \
 	man/nbdsrv-random-plugin.pod \
 	man/nbdsrv-sh-plugin.pod \
 	man/nbdsrv-sparse-random-plugin.pod \
+	man/nbdsrv-split-plugin.pod \
 	man/nbdsrv-zero-plugin.pod \
 	man/nbdsrv-blocksize-filter.pod \
 	man/nbdsrv-blocksize-policy-filter.pod \

@@ -10,10 +10,12 @@ plugin_LTLIBRARIES += \
 	nbdsrv-memory-plugin.la \
 	nbdsrv-null-plugin.la \
 	nbdsrv-ones-plugin.la \
+	nbdsrv-partitioning-plugin.la \
 	nbdsrv-pattern-plugin.la \
 	nbdsrv-random-plugin.la \
 	nbdsrv-sh-plugin.la \
 	nbdsrv-sparse-random-plugin.la \
+	nbdsrv-split-plugin.la \
 	nbdsrv-zero-plugin.la
 
 plugin_nothing = plugins/common/nothing.h
@@ -34,6 +36,16 @@ plugin_disk = \
 	plugins/memory/tree.h
 plugin_base64 = plugins/common/base64.c plugins/common/base64.h
 plugin_prng = plugins/common/prng.c plugins/common/prng.h
+plugin_pieces = \
+	plugins/common/pieces.c \
+	plugins/common/pieces.h \
+	plugins/common/pieces-data.c \
+	plugins/common/pieces-data.h \
+	plugins/file/file.h \
+	plugins/file/open.c \
+	plugins/file/data.c \
+	plugins/file/holes.c plugins/file/lend.c \
+	plugins/file/evict.c
 plugin_process = plugins/common/process.c plugins/common/process.h
 plugin_tmpdir = plugins/common/tmpdir.c plugins/common/tmpdir.h
 plugin_script = \
@@ -74,6 +86,15 @@ nbdsrv_null_plugin_la_SOURCES = plugins/null/null.c $(plugin_zeroes)
 nbdsrv_null_plugin_la_LDFLAGS = $(module_ldflags)
 nbdsrv_ones_plugin_la_SOURCES = plugins/ones/ones.c $(plugin_nothing)
 nbdsrv_ones_plugin_la_LDFLAGS = $(module_ldflags)
+nbdsrv_partitioning_plugin_la_SOURCES = \
+	plugins/partitioning/partitioning.c \
+	plugins/partitioning/partitioning.h \
+	plugins/partitioning/mbr.c \
+	plugins/partitioning/gpt.c \
+	plugins/partitioning/guid.c \
+	filters/partition/format.h \
+	$(plugin_pieces)
+nbdsrv_partitioning_plugin_la_LDFLAGS = $(module_ldflags)
 nbdsrv_pattern_plugin_la_SOURCES = plugins/pattern/pattern.c $(plugin_nothing)
 nbdsrv_pattern_plugin_la_LDFLAGS = $(module_ldflags)
 nbdsrv_random_plugin_la_SOURCES = plugins/random/random.c $(plugin_prng) $(plugin_nothing)
@@ -84,5 +105,7 @@ nbdsrv_sparse_random_plugin_la_SOURCES = \
 	plugins/sparse-random/map.h \
 	$(plugin_prng) $(plugin_nothing)
 nbdsrv_sparse_random_plugin_la_LDFLAGS = $(module_ldflags)
+nbdsrv_split_plugin_la_SOURCES = plugins/split/split.c $(plugin_pieces)
+nbdsrv_split_plugin_la_LDFLAGS = $(module_ldflags)
 nbdsrv_zero_plugin_la_SOURCES = plugins/zero/zero.c $(plugin_zeroes)
 nbdsrv_zero_plugin_la_LDFLAGS = $(module_ldflags)

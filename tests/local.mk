@@ -83,10 +83,12 @@ python_tests = \
 	tests/plugin-memory.py \
 	tests/plugin-null.py \
 	tests/plugin-ones.py \
+	tests/plugin-partitioning.py \
 	tests/plugin-pattern.py \
 	tests/plugin-random.py \
 	tests/plugin-sh.py \
 	tests/plugin-sparse-random.py \
+	tests/plugin-split.py \
 	tests/plugin-zero.py \
 	tests/filter-blocksize-policy.py \
 	tests/filter-blocksize.py \

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The plugins sh and eval against nbdkit's: the same scripts, the same clients."""
+"""The plugins sh, eval, split and partitioning against nbdkit's: the same command lines,
+the same clients."""
+import os
+
 import nbd
 
 from harness import *
@@ -85,6 +88,71 @@ def test_extents():
                 found.append([isinstance(e, list) and e for e in (try_out(extents, h), try_out(extents, h, 4096, 512))])
                 h.shutdown()
         assert found[0] == found[1], (lines, found)
+
+
+def make_files(d, count):
+    paths = []
+    for i in range(count):
+        paths.append('%s/file%d' % (d, i))
+        with open(paths[-1], 'wb') as f:
+            f.write(pattern(70000 + 600 * i, i))
+    with open(paths[0], 'r+b') as f:
+        f.truncate(1 << 20)
+    return paths
+
+
+def same_content(*args):
+    """Abilities and extents are more here."""
+    with Reference(*args) as r, Server(*args) as s:
+        theirs, ours = r.nbd(), s.nbd()
+        for step in (lambda h: h.pread(h.get_size(), 0), lambda h: h.pwrite(pattern(3000, 9), (1 << 20) - 1000),
+                     lambda h: h.zero(500, (1 << 20) + 100), lambda h: h.pread(h.get_size(), 0)):
+            assert try_out(step, ours) == try_out(step, theirs)
+        theirs.shutdown()
+
+
+def test_split():
+    with TempDir() as d:
+        same_content('split', *make_files(d, 5))
+
+
+def test_mbr():
+    with TempDir() as d:
+        a, b, c, e, f, g = make_files(d, 6)
+        for args in ([a], [a, b, c, e], ['alignment=512', a, b, 'alignment=1M', 'mbr-id=0x82', c, 'mbr-id=default', e],
+                     [a, b, c, e, f, g, 'partition-type=mbr'],
+                     ['alignment=512', a, b, 'alignment=64K', c, e, 'mbr-id=7', f, g, 'partition-type=mbr']):
+            same_content('partitioning', *args)
+
+
+def without_identifiers(disk):
+    """A GPT's identifiers are anybody's choice, and so is its header's size."""
+    disk = bytearray(disk)
+    last = len(disk) // 512 - 1
+    for header in 1, last:
+        at = header * 512
+        for start, end in (12, 20), (56, 72), (88, 92):
+            disk[at + start:at + end] = bytes(end - start)
+    for table in 2, last - 32:
+        for i in range(128):
+            at = table * 512 + i * 128
+            disk[at + 16:at + 32] = bytes(16)
+    return disk
+
+
+def test_gpt():
+    with TempDir() as d:
+        paths = [os.path.basename(path) for path in make_files(d, 6)]  # nbdkit's name a partition
+        os.chdir(d)
+        for args in paths, [paths[0], 'partition-type=gpt'], ['alignment=512', *paths]:
+            found = []
+            for server in Server, Reference:
+                with server('partitioning', *args) as s:
+                    h = s.nbd()
+                    found.append(without_identifiers(h.pread(h.get_size(), 0)))
+                    h.shutdown()
+            assert found[0] == found[1], args
+        os.chdir('/')
 
 
 main(globals())

@@ -9,13 +9,10 @@
 
 #include <nbdsrv-plugin.h>
 
+#include "format.h"
 #include "table.h"
 
-#define MBR_SIZE       512u
-#define MBR_ENTRIES    446u
-#define MBR_ENTRY_SIZE 16u
-#define MBR_GPT        0xeeu /* "protective": the real table is a GPT */
-#define MOST_LOGICAL   256u  /* a chain of logical partitions ends somewhere */
+#define MOST_LOGICAL 256u /* a chain of logical partitions ends somewhere */
 
 struct disk {
   table_read read;
@@ -104,7 +101,7 @@ read_mbr(const struct disk *disk, uint64_t off, struct mbr_entry entries[4])
 static bool
 is_extended(const struct mbr_entry *e)
 {
-  return e->type == 0x05 || e->type == 0x0f || e->type == 0x85;
+  return e->type == 0x05 || e->type == MBR_EXTENDED || e->type == 0x85;
 }
 
 /* The chain of extended boot records, partitions 5 and up.  A record may be empty; a
@@ -149,9 +146,7 @@ find_mbr(const struct disk *disk, const struct mbr_entry entries[4], unsigned nu
 
 /* ---------------------------------------------------------------------- GPT */
 
-#define GPT_HEADER_SIZE 92u
-#define GPT_ENTRY_LEAST 128u
-#define GPT_ENTRY_MOST  4096u
+#define GPT_ENTRY_MOST 4096u
 
 /* The header lies in the second sector, which says how large a sector is. */
 static int
@@ -167,7 +162,7 @@ read_gpt_header(struct disk *disk, uint8_t header[GPT_HEADER_SIZE])
     error = read_at(disk, header, GPT_HEADER_SIZE, sectors[i]);
     if (error)
       return error;
-    if (memcmp(header, "EFI PART", 8) == 0) {
+    if (memcmp(header, GPT_SIGNATURE, 8) == 0) {
       disk->sector = sectors[i];
       return 0;
     }

@@ -173,12 +173,26 @@ check_size(const struct open_file *h)
   return (uint64_t)st.st_size < h->size ? ended_early((uint64_t)st.st_size) : 0;
 }
 
-/* REQ_ONE: nobody wants a second extent, so none is looked for. */
-int
-file_extents(void *handle, uint64_t len, uint64_t off, uint32_t flags,
-             struct nbdsrv_extents *extents)
+/* The file as a part of what is described. */
+struct part {
+  struct nbdsrv_extents *extents;
+  uint64_t length; /* nothing beyond it is said */
+  uint64_t base;   /* where its first byte is */
+};
+
+static int
+add_extent(const struct part *part, uint64_t start, uint64_t end, uint32_t type)
 {
-  const struct open_file *h = handle;
+  if (end > part->length)
+    end = part->length;
+  return nbdsrv_extents_add(part->extents, part->base + start, end - start, type);
+}
+
+/* REQ_ONE: nobody wants a second extent, so none is looked for. */
+static int
+look_for_extents(const struct open_file *h, uint64_t len, uint64_t off, uint32_t flags,
+                 const struct part *part)
+{
   uint64_t end = off + len;
   int error = 0;
 
@@ -193,20 +207,39 @@ file_extents(void *handle, uint64_t len, uint64_t off, uint32_t flags,
       data = (off_t)end;
     }
     if (data == -1) /* no such thing here: all is data */
-      return nbdsrv_extents_add(extents, off, end - off, 0);
+      return add_extent(part, off, end, 0);
     if ((uint64_t)data > off)
-      error = nbdsrv_extents_add(extents, off, (uint64_t)data - off,
-                                 NBDSRV_EXTENT_HOLE | NBDSRV_EXTENT_ZERO);
+      error = add_extent(part, off, (uint64_t)data,
+                         NBDSRV_EXTENT_HOLE | NBDSRV_EXTENT_ZERO);
     if (error || (uint64_t)data >= end ||
         ((uint64_t)data > off && (flags & NBDSRV_FLAG_REQ_ONE)))
       break;
     hole = lseek(h->fd, data, SEEK_HOLE);
     if (hole == -1 || hole <= data)
       hole = (off_t)end;
-    error = nbdsrv_extents_add(extents, (uint64_t)data, (uint64_t)(hole - data), 0);
+    error = add_extent(part, (uint64_t)data, (uint64_t)hole, 0);
     if (flags & NBDSRV_FLAG_REQ_ONE)
       break;
     off = (uint64_t)hole;
   }
+  return error;
+}
+
+int
+file_extents(void *handle, uint64_t len, uint64_t off, uint32_t flags,
+             struct nbdsrv_extents *extents)
+{
+  const struct part whole = {extents, UINT64_MAX, 0};
+  int error = look_for_extents(handle, len, off, flags, &whole);
+
   return error == ERANGE ? 0 : error;
+}
+
+int
+file_extents_of_part(void *handle, uint64_t len, uint64_t off, uint32_t flags,
+                     struct nbdsrv_extents *extents, uint64_t length, uint64_t base)
+{
+  const struct part part = {extents, length, base};
+
+  return look_for_extents(handle, len, off, flags, &part);
 }

@@ -89,6 +89,11 @@ int file_flush(void *handle, uint32_t flags);
 int file_cache(void *handle, uint64_t len, uint64_t off, uint32_t flags);
 int file_extents(void *handle, uint64_t len, uint64_t off, uint32_t flags,
                  struct nbdsrv_extents *extents);
+/* Of a file of which length bytes are in what is described, from base on.  ERANGE: no
+ * more is wanted. */
+int file_extents_of_part(void *handle, uint64_t len, uint64_t off, uint32_t flags,
+                         struct nbdsrv_extents *extents, uint64_t length,
+                         uint64_t base);
 /* rw_flags: of pwritev2. */
 int file_write_all(const struct open_file *h, const uint8_t *p, size_t len,
                    uint64_t off, int rw_flags);
