@@ -3,6 +3,7 @@
 man1_pods = \
 	man/nbdsrv.pod \
 	man/nbdsrv-protocol.pod \
+	man/nbdsrv-tls.pod \
 	man/nbdsrv-nbdkit.pod \
 	man/nbdsrv-eval-plugin.pod \
 	man/nbdsrv-file-plugin.pod \

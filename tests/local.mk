@@ -35,6 +35,7 @@ python_tests = \
 	tests/tls-options.py \
 	tests/tls-transmission.py \
 	tests/tls-reload.py \
+	tests/doc-tls.py \
 	tests/tls-rekey.py \
 	tests/tls-clients.py \
 	tests/transmission-read.py \
