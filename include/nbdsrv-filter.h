@@ -29,7 +29,8 @@ struct nbdsrv_op {
   uint32_t op;    /* one NBDSRV_OP_* */
   uint32_t flags; /* before () may change it: NBDSRV_FLAG_* */
   uint32_t pad;
-  uint64_t length;  /* bytes; before () may make it no longer */
+  uint64_t length;  /* bytes; before () may make it shorter (at least 1), but not of
+                       reads and writes */
   uint64_t offset;  /* bytes; before () may change it; after () finds what it had
                        left there */
   uint64_t id;      /* counts the operations of a connection, from 1 */

@@ -30,6 +30,21 @@ debug_operation(const struct layer_call *call, const struct nbdsrv_next *handle,
                   call->path->native ? "" : ", emulated");
 }
 
+/* What no hook may do: the client waits for this many bytes, and no more were checked.
+ */
+static int
+check_length(const struct layer_call *call, uint64_t len, const struct layer *layer)
+{
+  bool is_data = (call->op.op & (NBDSRV_OP_READ | NBDSRV_OP_WRITE)) != 0;
+
+  if (call->op.length == len ||
+      (call->op.length > 0 && call->op.length < len && !is_data))
+    return 0;
+  nbdsrv_error("%s turned a length of %llu into %llu", layer->ops->name,
+               (unsigned long long)len, (unsigned long long)call->op.length);
+  return EINVAL;
+}
+
 int
 layer_begin(struct layer_call *call, struct nbdsrv_next *handle, unsigned command,
             uint32_t flags, uint64_t len, uint64_t off, const void *data)
@@ -65,6 +80,8 @@ layer_begin(struct layer_call *call, struct nbdsrv_next *handle, unsigned comman
     call->places[i] = (struct layer_place){call->op.flags, call->op.length,
                                            call->op.offset, call->op.opaque};
     call->entered = i + 1;
+    if (!error)
+      error = check_length(call, len, hook->layer);
     if (error)
       return error;
   }

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Several filters on top of each other, used by real clients.
+import errno
 import os
 
 from blockmodel import compare, operate_at_once
-from harness import BUILDDIR, Server, TempDir, main, nbdsrv, pattern, run
+from compile import build
+from harness import BUILDDIR, Server, TempDir, expect_error, main, nbdsrv, pattern, run
 
 MiB = 1 << 20
 GPT = '''label: gpt
@@ -86,6 +88,37 @@ def test_qemu_io_patterns():
                        '-c', 'read -P 0x11 0 70000', '-c', 'read -P 0x22 70000 1000',
                        '-c', 'read -P 0x11 71000 1000', '-c', 'read -P 0 512k 64k']).stdout
             assert 'Pattern verification failed' not in out, out
+
+
+SHORTENER = """
+#include <nbdsrv-filter.h>
+struct inst { uint64_t length; };
+static const struct nbdsrv_param params[] = {
+    {"becomes", NBDSRV_SIZE, 0, offsetof(struct inst, length), NULL, "x", NULL, NULL},
+    {NULL, 0, 0, 0, NULL, NULL, NULL, NULL}};
+static int before(void *handle, struct nbdsrv_op *op)
+{ op->length = ((struct inst *)handle)->length; return 0; }
+static struct nbdsrv_plugin filter = {.name = "shortener", .params = params,
+    .instance_size = sizeof(struct inst), .thread_model = NBDSRV_THREADS_PARALLEL, .before = before};
+NBDSRV_FILTER(filter)
+"""
+
+
+def test_lengths_that_a_hook_may_not_change():
+    with TempDir() as d:
+        path = build(SHORTENER, 'shortener.so', d)
+        for becomes, allowed in (4096, True), (512, False), (8192, False), (0, False):
+            with Server('--filter=' + path, 'memory', '1M', 'becomes=%d' % becomes) as s:
+                h = s.nbd()
+                for call in (h.pread, 4096, 0), (h.pwrite, b'x' * 4096, 0):
+                    if allowed:
+                        call[0](*call[1:])
+                    else:
+                        expect_error(errno.EINVAL, *call)
+                if becomes in (512, 4096):
+                    h.trim(4096, 0)
+                else:
+                    expect_error(errno.EINVAL, h.trim, 4096, 0)
 
 
 def test_every_filter_shows_its_parameters():
