@@ -43,6 +43,7 @@ def test_local_clients():
             (['allow=gid:%d' % GID, 'deny=all'], True), (['deny=gid:%d' % GID], False),
             (['allow=pid:%d' % PID, 'deny=all'], True), (['allow=pid:%d' % (PID + 1), 'deny=all'], False),
             (['allow=vsock-cid:2,vsock-port:1', 'deny=all'], False),
+            (['deny='], True), (['deny=ALL,'], False), (['allow=UID:%d,' % UID, 'deny=Any'], True),
             (['allow=security:no_such_context', 'deny=all'], False),
             (['deny=uid:%d' % UID, 'allow=pid:1', 'allow=pid:%d' % PID], True)):
         with server(*lists) as s:
@@ -93,8 +94,8 @@ def test_with_names_clients_are_judged_when_they_ask():
 
 
 def test_what_is_no_rule():
-    for lists, text in ((['allow=10.0.0.256'], "allow: '10.0.0.256' is no address"), (['deny='], "deny: '' is no address"),
-                        (['deny=all,'], "'' is no address"), (['allow=unix'], "'unix' is no address"),
+    for lists, text in ((['allow=10.0.0.256'], "allow: '10.0.0.256' is no address"), (['deny=,all'], "deny: '' is no address"),
+                        (['deny=all,,any'], "'' is no address"), (['allow=unix'], "'unix' is no address"),
                         (['allow=1.2.3.4/33'], 'is no address'), (['allow=uid:x'], 'allow: '),
                         (['allow=uid:4294967295'], 'allow: '), (['allow=pid:-1'], 'allow: '),
                         (['allow=vsock-cid:4294967295'], 'allow: ')):

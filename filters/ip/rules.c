@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include <linux/vm_sockets.h>
 
@@ -54,7 +55,7 @@ static const struct prefix *
 find_prefix(const char *word)
 {
   for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++)
-    if (strncmp(word, prefixes[i].word, strlen(prefixes[i].word)) == 0)
+    if (strncasecmp(word, prefixes[i].word, strlen(prefixes[i].word)) == 0)
       return &prefixes[i];
   return NULL;
 }
@@ -87,7 +88,7 @@ parse_word(const char *key, const char *word, struct ip_rule *rule)
   if (prefix)
     return parse_prefixed(key, prefix, word + strlen(prefix->word), rule);
   for (size_t i = 0; i < sizeof keywords / sizeof keywords[0]; i++)
-    if (strcmp(word, keywords[i].word) == 0) {
+    if (strcasecmp(word, keywords[i].word) == 0) {
       rule->kind = keywords[i].kind;
       rule->range =
           (struct address_range){.kind = keywords[i].address, .any_cid = true};
@@ -139,16 +140,14 @@ ip_list_add(struct ip_list *list, const char *key, const char *value)
 {
   int error = 0;
 
-  while (!error) {
+  while (*value && !error) { /* an empty list has nobody, a last comma no meaning */
     size_t len = word_length(value);
     char *word = strndup(value, len);
 
     error = word ? add_word(list, key, word) : ENOMEM;
     free(word);
     value += len;
-    if (*value == '\0')
-      break;
-    value++;
+    value += *value == ',';
   }
   return error;
 }
