@@ -378,6 +378,16 @@ loader_load(const char *name, bool filter, struct module **result)
 }
 
 void
+loader_begin(struct module *module)
+{
+  if (!module->bridge)
+    return;
+  crash_guard(module->path);
+  nbdkit_bridge_begin(module);
+  crash_unguard();
+}
+
+void
 loader_unload(struct module *module)
 {
   /* valgrind and the sanitizers want the symbols for their reports at exit. */

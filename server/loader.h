@@ -25,6 +25,8 @@ struct module {
 /* name: a short name (looked up in the plugin or filter directory) or a path.
  * 0, or an errno value after one line that says what is wrong. */
 int loader_load(const char *name, bool filter, struct module **module);
+/* Before all other calls of the module, once its debug flags are set. */
+void loader_begin(struct module *module);
 /* That a plugin is installed under this short name. */
 bool loader_has_plugin(const char *name);
 /* A script that nbdkit installs as a plugin of this short name: its path, and the

@@ -321,6 +321,8 @@ main(int argc, char **argv)
   else if (daemon_tie_to_parent(&options) == 0 && make_stack(&options, &top) == 0) {
     log_debug("%s %s", options.program, help_program_version(&options));
     set_debug_flags(&options, top);
+    for (const struct layer *layer = top; layer; layer = layer->below)
+      loader_begin(layer->module);
     if (options.action != ACTION_SERVE)
       status = answer(&options, top) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
     else

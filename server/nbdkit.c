@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "layer.h"
 #include "loader.h"
@@ -304,9 +305,18 @@ nbdkit_bridge_load(struct module *module, void *plugin_init_symbol)
   make_params(bridge);
   bridge->next = bridges;
   bridges = bridge;
+  umask(0022); /* what they may count on */
+  return 0;
+}
+
+void
+nbdkit_bridge_begin(struct module *module)
+{
+  struct bridge *bridge = module->bridge;
+
   if (bridge->plugin.load)
     bridge->plugin.load();
-  return 0;
+  bridge->begun = true;
 }
 
 void
@@ -314,7 +324,7 @@ nbdkit_bridge_unload(struct module *module)
 {
   struct bridge *bridge = module->bridge, **link = &bridges;
 
-  if (bridge->plugin.unload)
+  if (bridge->begun && bridge->plugin.unload)
     bridge->plugin.unload();
   while (*link != bridge)
     link = &(*link)->next;

@@ -24,6 +24,7 @@ struct nbdkit_string;
 /* For the loader: fills module->ops and module->bridge from an object that exports
  * plugin_init.  0 or an errno value, logged. */
 int nbdkit_bridge_load(struct module *module, void *plugin_init_symbol);
+void nbdkit_bridge_begin(struct module *module);
 /* The object stays mapped: interpreters and libraries with threads of their own do
  * not survive dlclose. */
 void nbdkit_bridge_unload(struct module *module);
@@ -47,6 +48,7 @@ struct bridge {
   struct nbdsrv_param params[3];
   char *help;
   int thread_model; /* nbdkit's number, or -1: not asked yet */
+  bool begun;       /* load was called: unload is owed */
   bool forked;      /* after_fork was reached: cleanup is owed */
 };
 

@@ -17,14 +17,21 @@ TINY = '''
 #include <nbdkit-plugin.h>
 extern struct nbdkit_plugin *plugin_init (void);
 int tiny_debug_flag;
-static void *o (int readonly) { nbdkit_error ("the flag is %%d", tiny_debug_flag); return NBDKIT_HANDLE_NOT_NEEDED; }
+static int tiny_loaded;
+static void *
+o (int readonly)
+{
+  nbdkit_error ("the flag is %%d, at first %%d", tiny_debug_flag, tiny_loaded);
+  return NBDKIT_HANDLE_NOT_NEEDED;
+}
+static void l (void) { tiny_loaded = tiny_debug_flag; }
 static int64_t s (void *h) { return 512; }
 static int r (void *h, void *b, uint32_t c, uint64_t off, uint32_t f) { return 0; }
 extern void nbdkit_of_the_future (void);
 static inline void crash (void) { *(volatile int *) 8 = 1; }
 static struct { struct nbdkit_plugin p; void *later[9]; } plugin = {
   .p = { ._struct_size = sizeof (struct nbdkit_plugin), ._api_version = 2, ._thread_model = 3,
-         .name = "tiny", .open = o, .get_size = s, .pread = r }, .later = { (void *) 1, (void *) 1 } };
+         .name = "tiny", .load = l, .open = o, .get_size = s, .pread = r }, .later = { (void *) 1, (void *) 1 } };
 %s
 struct nbdkit_plugin *plugin_init (void) { %s; return &plugin.p; }
 '''
@@ -94,7 +101,19 @@ def test_debug_flags():
     with TempDir() as d:
         with Bridged('-D', 'tiny.flag=42', tiny(d)) as s:
             s.nbd()
-            assert 'the flag is 42' in s.log()
+            assert 'the flag is 42, at first 42' in s.log()
+
+
+def test_umask():
+    """nbdkit's plugins find the same one whoever starts the server."""
+    with TempDir() as d:
+        found = []
+        for program in NBDKIT, NBDSRV:
+            args = [program, '-U', '-', plugin('eval'), 'get_size=echo 1', 'pread=echo', 'get_ready=umask >%s/umask' % d,
+                    '--run', 'true']
+            run(args, umask=0o77)
+            found.append(lines(d + '/umask'))
+        assert found[0] == found[1] == ['0022'], found
 
 
 def test_help_and_version():
