@@ -3,7 +3,8 @@
 import errno
 
 from blockmodel import extents
-from harness import Server, TempDir, expect_error, main, pattern, refused
+from harness import RECORDER, Server, TempDir, expect_error, main, pattern, refused
+from rawnbd import *
 
 SIZE = 100000
 
@@ -64,6 +65,17 @@ def test_larger():
         now = open(d.path, 'rb').read()
         assert len(now) == SIZE
         assert now == d.data[:-500] + bytes(500)
+
+
+def test_other_contexts_have_a_tail_too():
+    with Server('--filter=truncate', RECORDER, 'size=1M', 'contexts=1', 'truncate=2M') as s, Raw(s) as raw:
+        ids = raw.structured().set_context('base:allocation', 'x-other:three')
+        raw.go()
+        for offset, tail in ((1 << 20) - 512, 2), (1 << 20, 1), ((2 << 20) - 512, 1):
+            reply = raw.do(STATUS, offset, 512 * tail)
+            assert reply.error == 0
+            assert reply.extents[ids['base:allocation']][-1][1] == 3
+            assert reply.extents[ids['x-other:three']][-1] == ((2 << 20) - max(offset, 1 << 20), 0)
 
 
 def test_nonsense():

@@ -150,9 +150,11 @@ truncate_extents(void *handle, uint64_t len, uint64_t off, uint32_t flags,
 
   if (real > 0)
     error = extents_pass(h->pass.next, real, off, flags, end, 0, extents, &reached);
-  if (!error && reached >= h->below && nbdsrv_extents_context(extents) == 0)
+  if (!error && reached >= h->below)
     nbdsrv_extents_add(extents, reached, h->now - reached,
-                       NBDSRV_EXTENT_HOLE | NBDSRV_EXTENT_ZERO);
+                       nbdsrv_extents_context(extents) == 0
+                           ? NBDSRV_EXTENT_HOLE | NBDSRV_EXTENT_ZERO
+                           : 0);
   return error;
 }
 
