@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # A filter is a line in filter_LTLIBRARIES and two that name its sources and flags.
 filter_ldflags = $(AM_LDFLAGS) -module -avoid-version -shared
-filter_script = filters/common/script.c filters/common/script.h
+filter_script = filters/common/script.c filters/common/script.h \
+	filters/common/environment.c filters/common/environment.h
 
 filter_call = filters/common/call.c filters/common/call.h filters/common/extents.h
 filter_compare = filters/common/compare.c filters/common/compare.h

@@ -11,6 +11,7 @@ man1_pods = \
 	man/nbdsrv-info-plugin.pod \
 	man/nbdsrv-memory-plugin.pod \
 	man/nbdsrv-null-plugin.pod \
+	man/nbdsrv-ondemand-plugin.pod \
 	man/nbdsrv-ones-plugin.pod \
 	man/nbdsrv-partitioning-plugin.pod \
 	man/nbdsrv-pattern-plugin.pod \
@@ -18,6 +19,7 @@ man1_pods = \
 	man/nbdsrv-sh-plugin.pod \
 	man/nbdsrv-sparse-random-plugin.pod \
 	man/nbdsrv-split-plugin.pod \
+	man/nbdsrv-tmpdisk-plugin.pod \
 	man/nbdsrv-zero-plugin.pod \
 	man/nbdsrv-blocksize-filter.pod \
 	man/nbdsrv-blocksize-policy-filter.pod \

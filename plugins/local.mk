@@ -9,6 +9,7 @@ plugin_LTLIBRARIES += \
 	nbdsrv-info-plugin.la \
 	nbdsrv-memory-plugin.la \
 	nbdsrv-null-plugin.la \
+	nbdsrv-ondemand-plugin.la \
 	nbdsrv-ones-plugin.la \
 	nbdsrv-partitioning-plugin.la \
 	nbdsrv-pattern-plugin.la \
@@ -16,6 +17,7 @@ plugin_LTLIBRARIES += \
 	nbdsrv-sh-plugin.la \
 	nbdsrv-sparse-random-plugin.la \
 	nbdsrv-split-plugin.la \
+	nbdsrv-tmpdisk-plugin.la \
 	nbdsrv-zero-plugin.la
 
 plugin_nothing = plugins/common/nothing.h
@@ -41,13 +43,20 @@ plugin_pieces = \
 	plugins/common/pieces.h \
 	plugins/common/pieces-data.c \
 	plugins/common/pieces-data.h \
+	$(plugin_file)
+plugin_file = \
 	plugins/file/file.h \
 	plugins/file/open.c \
 	plugins/file/data.c \
 	plugins/file/holes.c plugins/file/lend.c \
 	plugins/file/evict.c
 plugin_process = plugins/common/process.c plugins/common/process.h
+plugin_environment = filters/common/environment.c filters/common/environment.h
 plugin_tmpdir = plugins/common/tmpdir.c plugins/common/tmpdir.h
+plugin_mkdisk = \
+	plugins/common/mkdisk.c \
+	plugins/common/mkdisk.h \
+	$(plugin_process) $(plugin_tmpdir) $(plugin_environment) $(plugin_file)
 plugin_script = \
 	plugins/script/script.h \
 	plugins/script/call.c \
@@ -57,20 +66,14 @@ plugin_script = \
 	plugins/script/data.c \
 	plugins/script/extents.c \
 	filters/common/errname.h \
-	$(plugin_process) $(plugin_tmpdir)
+	$(plugin_process) $(plugin_tmpdir) $(plugin_environment)
 
 nbdsrv_eval_plugin_la_SOURCES = plugins/eval/eval.c $(plugin_script)
 nbdsrv_eval_plugin_la_LDFLAGS = $(module_ldflags)
 nbdsrv_sh_plugin_la_SOURCES = plugins/sh/sh.c $(plugin_script)
 nbdsrv_sh_plugin_la_LDFLAGS = $(module_ldflags)
 
-nbdsrv_file_plugin_la_SOURCES = \
-	plugins/file/file.c \
-	plugins/file/file.h \
-	plugins/file/open.c \
-	plugins/file/data.c \
-	plugins/file/holes.c plugins/file/lend.c \
-	plugins/file/evict.c
+nbdsrv_file_plugin_la_SOURCES = plugins/file/file.c $(plugin_file)
 nbdsrv_file_plugin_la_LDFLAGS = $(module_ldflags)
 nbdsrv_full_plugin_la_SOURCES = plugins/full/full.c $(plugin_zeroes)
 nbdsrv_full_plugin_la_LDFLAGS = $(module_ldflags)
@@ -84,6 +87,8 @@ nbdsrv_memory_plugin_la_SOURCES = plugins/memory/memory.c $(plugin_disk) $(plugi
 nbdsrv_memory_plugin_la_LDFLAGS = $(module_ldflags)
 nbdsrv_null_plugin_la_SOURCES = plugins/null/null.c $(plugin_zeroes)
 nbdsrv_null_plugin_la_LDFLAGS = $(module_ldflags)
+nbdsrv_ondemand_plugin_la_SOURCES = plugins/ondemand/ondemand.c $(plugin_mkdisk)
+nbdsrv_ondemand_plugin_la_LDFLAGS = $(module_ldflags)
 nbdsrv_ones_plugin_la_SOURCES = plugins/ones/ones.c $(plugin_nothing)
 nbdsrv_ones_plugin_la_LDFLAGS = $(module_ldflags)
 nbdsrv_partitioning_plugin_la_SOURCES = \
@@ -107,5 +112,7 @@ nbdsrv_sparse_random_plugin_la_SOURCES = \
 nbdsrv_sparse_random_plugin_la_LDFLAGS = $(module_ldflags)
 nbdsrv_split_plugin_la_SOURCES = plugins/split/split.c $(plugin_pieces)
 nbdsrv_split_plugin_la_LDFLAGS = $(module_ldflags)
+nbdsrv_tmpdisk_plugin_la_SOURCES = plugins/tmpdisk/tmpdisk.c $(plugin_mkdisk)
+nbdsrv_tmpdisk_plugin_la_LDFLAGS = $(module_ldflags)
 nbdsrv_zero_plugin_la_SOURCES = plugins/zero/zero.c $(plugin_zeroes)
 nbdsrv_zero_plugin_la_LDFLAGS = $(module_ldflags)

@@ -112,6 +112,11 @@ def test_a_name_is_no_code():
         assert described(s, name) == (name, name)
 
 
+def test_variables_of_the_server_do_not_count():
+    with Server('--filter=exportname', 'memory', '1M', 'exportdesc=script:echo "$name"', env={'name': 'wrong'}) as s:
+        assert described(s, 'right') == ('right', 'right')
+
+
 def test_a_script_that_says_too_much():
     with Server('--filter=exportname', 'memory', '1M',
                 'exportdesc=script:head -c 100000 /dev/zero | tr "\\0" x') as s:

@@ -83,6 +83,7 @@ python_tests = \
 	tests/plugin-info.py \
 	tests/plugin-memory.py \
 	tests/plugin-null.py \
+	tests/plugin-ondemand.py \
 	tests/plugin-ones.py \
 	tests/plugin-partitioning.py \
 	tests/plugin-pattern.py \
@@ -90,6 +91,7 @@ python_tests = \
 	tests/plugin-sh.py \
 	tests/plugin-sparse-random.py \
 	tests/plugin-split.py \
+	tests/plugin-tmpdisk.py \
 	tests/plugin-zero.py \
 	tests/filter-blocksize-policy.py \
 	tests/filter-blocksize.py \

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The plugins sh, eval, split and partitioning against nbdkit's: the same command lines,
-the same clients."""
+"""The plugins sh, eval, split, partitioning, ondemand and tmpdisk against nbdkit's:
+the same command lines, the same clients."""
 import os
 
 import nbd
@@ -123,6 +123,31 @@ def test_mbr():
                      [a, b, c, e, f, g, 'partition-type=mbr'],
                      ['alignment=512', a, b, 'alignment=64K', c, e, 'mbr-id=7', f, g, 'partition-type=mbr']):
             same_content('partitioning', *args)
+
+
+def test_disks_made_by_commands():
+    with TempDir() as d:
+        base = make_files(d, 1)[0]
+        with open(base, 'ab') as f:
+            f.write(pattern(70000))
+        command = ['size=0', 'base=' + base, 'command=cp "$base" "$disk"']
+        same_content('tmpdisk', *command)
+        for name in 'theirs', 'ours':
+            os.mkdir(d + '/' + name)
+        with Reference('ondemand', 'dir=%s/theirs' % d, *command) as r, Server('ondemand', 'dir=%s/ours' % d, *command) as s:
+            for export in '', 'a b', 'a.b', 'a:b', 'x' * 255, 'x' * 256, "it's", 'default':
+                found = []
+                for server in s, r:
+                    h = try_out(lambda: server.nbd(export, setup=asks_for_infos))
+                    if isinstance(h, nbd.NBD):
+                        found.append((h.get_size(), names(h), h.pread(h.get_size(), 0)))
+                        h.shutdown()
+                        wait_for('the lock', lambda: isinstance(try_out(lambda: server.nbd(export)), nbd.NBD))
+                    else:
+                        found.append(h)
+                assert found[0] == found[1], (export, found)
+            assert sorted(exports(s)) == sorted(exports(r)), (exports(s), exports(r))
+        assert sorted(os.listdir(d + '/ours')) == sorted(os.listdir(d + '/theirs'))
 
 
 def without_identifiers(disk):

@@ -16,31 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-extern char **environ;
-
-static size_t
-count(char *const list[])
-{
-  size_t n = 0;
-
-  while (list[n])
-    n++;
-  return n;
-}
-
-/* Ours first: the first of a name is the one that a shell takes. */
-static char **
-join(char *const vars[])
-{
-  size_t ours = count(vars), theirs = count(environ);
-  char **all = malloc((ours + theirs + 1) * sizeof *all);
-
-  if (!all)
-    return NULL;
-  memcpy(all, vars, ours * sizeof *all);
-  memcpy(all + ours, environ, (theirs + 1) * sizeof *all);
-  return all;
-}
+#include "environment.h"
 
 /* The script starts with all signals as if the server had none of its own. */
 static int
@@ -101,7 +77,7 @@ script_run(const char *script, char *const vars[], char *output, size_t size,
            int *status)
 {
   int fds[2] = {-1, -1}, error;
-  char **env = join(vars);
+  char **env = environment_with(vars);
   pid_t pid;
 
   if (!env)

@@ -107,12 +107,12 @@ start(struct running *r)
     in[0] = open("/dev/null", O_RDONLY | O_CLOEXEC);
     error = in[0] == -1 ? errno : 0;
   }
-  if (!error)
+  if (!error && !p->joined)
     error = make_pipe(out, 0, p->out.data ? p->out.room : 0);
   if (!error)
     error = make_pipe(err, 0, 0);
   if (!error)
-    error = spawn(r, in[0], out[1], err[1]);
+    error = spawn(r, in[0], p->joined ? err[1] : out[1], err[1]);
   close_end(&in[0]);
   close_end(&out[1]);
   close_end(&err[1]);
@@ -285,7 +285,7 @@ process_run(struct process *p)
 
   p->out.size = 0;
   p->out.too_much = false;
-  if (!p->out.data) {
+  if (!p->out.data && !p->joined) {
     allocated = p->out.room < 256 ? p->out.room + 1 : 256;
     p->out.data = malloc(allocated);
     error = p->out.data ? 0 : ENOMEM;

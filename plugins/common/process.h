@@ -26,6 +26,7 @@ struct process {
    * 0, or when the server was first seen to end. */
   atomic_long *ending;
   struct process_output out;
+  bool joined;                   /* stdout goes where stderr goes, out is not used */
   char message[PROCESS_MESSAGE]; /* the beginning of stderr, ends with a NUL */
   int status;                    /* exit status; negative: the signal that ended it */
 };

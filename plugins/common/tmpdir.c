@@ -15,23 +15,28 @@
 #include <nbdsrv-plugin.h>
 
 int
-tmpdir_make(const char *where, char **path)
+tmpdir_make_in(const char *dir, const char *prefix, char **path)
 {
-  const char *wanted = getenv("TMPDIR");
   char *template;
   int error = 0;
 
-  if (wanted && wanted[0] == '/')
-    where = wanted;
-  if (asprintf(&template, "%s/nbdsrvXXXXXX", where) == -1)
+  if (asprintf(&template, "%s/%sXXXXXX", dir, prefix) == -1)
     return ENOMEM;
   if (!mkdtemp(template)) {
     error = errno;
-    nbdsrv_error("a temporary directory in %s: %s", where, strerror(error));
+    nbdsrv_error("a temporary directory in %s: %s", dir, strerror(error));
     free(template);
   } else
     *path = template;
   return error;
+}
+
+int
+tmpdir_make(const char *where, char **path)
+{
+  const char *wanted = getenv("TMPDIR");
+
+  return tmpdir_make_in(wanted && wanted[0] == '/' ? wanted : where, "nbdsrv", path);
 }
 
 static int

@@ -7,6 +7,9 @@
  * 0 or an errno value, with nbdsrv_error (). */
 int tmpdir_make(const char *where, char **path);
 
+/* The same in dir, whatever $TMPDIR says, with a name that begins with prefix. */
+int tmpdir_make_in(const char *dir, const char *prefix, char **path);
+
 /* Removes it with all that is in it, and frees the path.  NULL: does nothing. */
 void tmpdir_remove(char *path);
 

@@ -9,11 +9,12 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <unistd.h>
 
+#include "../../filters/common/environment.h"
 #include "../../filters/common/errname.h"
 #include "../common/tmpdir.h"
 
@@ -30,27 +31,19 @@ enum {
 
 /* ---------------------------------------------------------------- preparations */
 
-/* Variables are the server's, with tmpdir. */
+/* The variable stands first. */
 static int
 make_env(struct script *s)
 {
-  static const char name[] = "tmpdir=";
-  char *variable = malloc(sizeof name + strlen(s->tmpdir));
-  size_t n = 0, kept = 0;
+  char *vars[] = {NULL, NULL};
 
-  while (environ[n])
-    n++;
-  s->env = calloc(n + 2, sizeof *s->env);
-  if (!s->env || !variable) {
-    free(variable);
+  if (asprintf(&vars[0], "tmpdir=%s", s->tmpdir) == -1)
     return ENOMEM;
-  }
-  strcpy(stpcpy(variable, name), s->tmpdir);
-  s->env[kept++] = variable;
-  for (size_t i = 0; i < n; i++)
-    if (strncmp(environ[i], name, sizeof name - 1) != 0)
-      s->env[kept++] = environ[i];
-  return 0;
+  s->env = environment_with(vars);
+  if (s->env)
+    return 0;
+  free(vars[0]);
+  return ENOMEM;
 }
 
 int
