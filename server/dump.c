@@ -110,7 +110,7 @@ dump_identity(FILE *out, const struct layer *plugin, const char *name,
   if (version)
     fprintf(out, "version=%s\n", version);
   fprintf(out, "soext=so\n");
-  fprintf(out, "max_api_version=%u\n",
+  fprintf(out, "max_api_version=%d\n",
           plugin->module->bridge ? NBDKIT_LATEST_API : NBDSRV_ABI);
 }
 

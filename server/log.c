@@ -30,10 +30,10 @@ static _Thread_local struct log_call *current;
 static _Thread_local struct log_call nobody; /* on threads that plugins made */
 
 void
-log_setup(const char *name, const char *instance_name, bool v)
+log_setup(const char *argv0, const char *name, bool v)
 {
-  program = name;
-  instance = instance_name;
+  program = argv0;
+  instance = name;
   verbose = log_data_path = log_control_path = v;
 }
 

@@ -18,9 +18,9 @@ struct layer;
 
 enum log_target { LOG_TO_STDERR, LOG_TO_SYSLOG, LOG_TO_NULL, LOG_TO_FILE };
 
-/* program: as argv[0] names it, "nbdsrv" or "nbdkit"; name: --name or NULL, kept.
- * Before any thread. */
-void log_setup(const char *program, const char *name, bool verbose);
+/* argv0: as the program is called, "nbdsrv" or "nbdkit"; name: --name or NULL, kept;
+ * v: -v.  Before any thread. */
+void log_setup(const char *argv0, const char *name, bool v);
 void log_set_target(enum log_target target);
 int log_open_file(const char *path); /* for LOG_TO_FILE; 0 or an errno value, logged */
 const char *log_name(void);          /* --name, or the program's */

@@ -119,18 +119,6 @@ cache_describe(void *handle, struct nbdsrv_info *info)
 
 /* --------------------------------------------------------------------- reading */
 
-static int
-fetch(struct handle *h, uint64_t len, uint64_t off)
-{
-  struct range range;
-  int error;
-
-  blocks_enter(h->blocks, &range, len, off, true);
-  error = blocks_fetch(h->blocks, &h->below, len, off);
-  blocks_leave(h->blocks, &range);
-  return error;
-}
-
 /* With the range, so that no block is dropped while it is read. */
 static int
 cache_read(void *handle, void *buf, uint64_t len, uint64_t off, uint32_t flags)
@@ -141,7 +129,8 @@ cache_read(void *handle, void *buf, uint64_t len, uint64_t off, uint32_t flags)
 
   (void)flags;
   if (toggle_is_on(&h->cache->on_read))
-    fetch(h, len, off); /* without room for it, it can still be read */
+    blocks_fetch(h->blocks, &h->below, len,
+                 off); /* without room for it, it can still be read */
   blocks_enter(h->blocks, &range, len, off, false);
   error = blocks_read(h->blocks, &h->below, buf, len, off);
   blocks_leave(h->blocks, &range);
@@ -164,7 +153,7 @@ cache_cache(void *handle, uint64_t len, uint64_t off, uint32_t flags)
     len = h->cache->max_size; /* more would drive out what was just fetched */
   while (len > 0 && !error) {
     uint64_t n = len < FETCH_PIECE ? len : FETCH_PIECE;
-    error = fetch(h, n, off);
+    error = blocks_fetch(h->blocks, &h->below, n, off);
     reclaim_used(h, n, off);
     reclaim_run(h, n);
     len -= n;

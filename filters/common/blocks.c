@@ -243,8 +243,8 @@ widen(const struct blocks *b, const struct below *below, uint64_t *len, uint64_t
   *len = end - *off;
 }
 
-int
-blocks_fetch(struct blocks *b, const struct below *below, uint64_t len, uint64_t off)
+static int
+fetch(struct blocks *b, const struct below *below, uint64_t len, uint64_t off)
 {
   int error = 0;
 
@@ -262,6 +262,18 @@ blocks_fetch(struct blocks *b, const struct below *below, uint64_t len, uint64_t
     len -= n;
     off += n;
   }
+  return error;
+}
+
+int
+blocks_fetch(struct blocks *b, const struct below *below, uint64_t len, uint64_t off)
+{
+  struct range range;
+  int error;
+
+  blocks_enter(b, &range, len, off, true);
+  error = fetch(b, below, len, off);
+  blocks_leave(b, &range);
   return error;
 }
 

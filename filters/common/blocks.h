@@ -77,11 +77,12 @@ int blocks_set(struct blocks *b, uint64_t first, uint64_t count,
 int blocks_read(struct blocks *b, const struct below *below, void *buf, uint64_t len,
                 uint64_t off);
 
-/* The callers of all that follows hold the range, exclusively. */
-
-/* Copies blocks that are only below, and that the range touches, to the file. */
+/* Copies blocks that are only below, and that the range touches, to the file.  Takes
+ * the range. */
 int blocks_fetch(struct blocks *b, const struct below *below, uint64_t len,
                  uint64_t off);
+
+/* The callers of all that follows hold the range, exclusively. */
 
 /* Stores bytes; buf NULL: zeroes.  The blocks get that state: HELD or DIRTY. */
 int blocks_write(struct blocks *b, const struct below *below, const void *buf,

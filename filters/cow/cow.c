@@ -76,18 +76,6 @@ cow_describe(void *handle, struct nbdsrv_info *info)
   return disks_find(&c->disks, info, &h->blocks);
 }
 
-static int
-fetch(struct handle *h, uint64_t len, uint64_t off)
-{
-  struct range range;
-  int error;
-
-  blocks_enter(h->blocks, &range, len, off, true);
-  error = blocks_fetch(h->blocks, &h->below, len, off);
-  blocks_leave(h->blocks, &range);
-  return error;
-}
-
 /* Without the range lock: a block comes to the file before its state says so, and
  * never leaves again but for zeroes. */
 static int
@@ -98,7 +86,8 @@ cow_read(void *handle, void *buf, uint64_t len, uint64_t off, uint32_t flags)
 
   (void)flags;
   if (toggle_is_on(&c->on_read))
-    fetch(h, len, off); /* without room for it, it can still be read */
+    blocks_fetch(h->blocks, &h->below, len,
+                 off); /* without room for it, it can still be read */
   return blocks_read(h->blocks, &h->below, buf, len, off);
 }
 
@@ -163,7 +152,7 @@ cow_cache(void *handle, uint64_t len, uint64_t off, uint32_t flags)
   struct handle *h = handle;
   const struct cow *c = h->pass.settings;
 
-  return c->on_cache ? fetch(h, len, off)
+  return c->on_cache ? blocks_fetch(h->blocks, &h->below, len, off)
                      : nbdsrv_next_cache(h->below.next, len, off, flags);
 }
 
