@@ -30,8 +30,8 @@ def test_pages_of_layers_and_their_parameters_agree():
         out = nbdsrv(*args).stdout.split('\n\nplugin ' if kind == 'filter' else '\0')[0]
         shown = {k.strip('[]=') for k in re.findall(r'^  (\[?[a-z0-9-]+=\]?)', out, re.M)}
         page = open(SRCDIR + '/man/' + pod).read()
-        items = ' '.join(re.findall(r'^=item (.*)', page, re.M))
-        documented = set(re.findall(r'B<([a-z0-9-]+)=[a-z]*>', items))
+        items = ' '.join(re.findall(r'^=item (.*?)\n\n', page, re.M | re.S))
+        documented = set(re.findall(r'B<([a-z0-9_-]+)=[a-z]*>', items))
         assert shown <= documented, '%s: %s' % (pod, shown ^ documented)
 
 
