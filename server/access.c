@@ -41,7 +41,7 @@ missing_for(const struct access_test *test, const struct options *o)
   return NULL;
 }
 
-/* Rules that no client can meet are a mistake, though a safe one. */
+/* Rules that no client can meet are a mistake; those that deny, a dangerous one. */
 static void
 warn(const struct access_rules *rules, const struct options *o)
 {
