@@ -6,6 +6,7 @@ man1_pods = \
 	man/nbdsrv-tls.pod \
 	man/nbdsrv-nbdkit.pod \
 	man/nbdsrv-eval-plugin.pod \
+	man/nbdsrv-data-plugin.pod \
 	man/nbdsrv-file-plugin.pod \
 	man/nbdsrv-full-plugin.pod \
 	man/nbdsrv-info-plugin.pod \

@@ -3,6 +3,7 @@
 module_ldflags = $(AM_LDFLAGS) -module -avoid-version -shared
 
 plugin_LTLIBRARIES += \
+	nbdsrv-data-plugin.la \
 	nbdsrv-eval-plugin.la \
 	nbdsrv-file-plugin.la \
 	nbdsrv-full-plugin.la \
@@ -73,6 +74,33 @@ nbdsrv_eval_plugin_la_LDFLAGS = $(module_ldflags)
 nbdsrv_sh_plugin_la_SOURCES = plugins/sh/sh.c $(plugin_script)
 nbdsrv_sh_plugin_la_LDFLAGS = $(module_ldflags)
 
+# What data expressions are made of and how; outside.c has the rest.
+data_language = \
+	plugins/data/emit.c \
+	plugins/data/emit.h \
+	plugins/data/expr.c \
+	plugins/data/expr.h \
+	plugins/data/lexer.c \
+	plugins/data/lexer.h \
+	plugins/data/list.c \
+	plugins/data/list.h \
+	plugins/data/parser.c \
+	plugins/data/parser.h \
+	plugins/data/pool.c \
+	plugins/data/pool.h \
+	plugins/data/quoted.c \
+	plugins/data/quoted.h \
+	plugins/data/room.c \
+	plugins/data/room.h \
+	plugins/data/target.c \
+	plugins/data/target.h \
+	$(plugin_disk)
+nbdsrv_data_plugin_la_SOURCES = \
+	plugins/data/data.c \
+	plugins/data/outside.c \
+	plugins/data/outside.h \
+	$(data_language) $(plugin_base64) $(plugin_nothing) $(plugin_process)
+nbdsrv_data_plugin_la_LDFLAGS = $(module_ldflags)
 nbdsrv_file_plugin_la_SOURCES = plugins/file/file.c $(plugin_file)
 nbdsrv_file_plugin_la_LDFLAGS = $(module_ldflags)
 nbdsrv_full_plugin_la_SOURCES = plugins/full/full.c $(plugin_zeroes)

@@ -76,6 +76,7 @@ python_tests = \
 	tests/doc-filter-example.py \
 	tests/doc-plugin-example.py \
 	tests/plugin-eval.py \
+	tests/plugin-data.py \
 	tests/plugin-file.py \
 	tests/plugin-file-block.py \
 	tests/plugin-file-dir.py \
@@ -130,7 +131,7 @@ python_tests = \
 	tests/filter-truncate.py
 
 TESTS += $(python_tests)
-EXTRA_DIST += $(python_tests) tests/access.py tests/blockmodel.py tests/compile.py tests/harness.py tests/rawnbd.py tests/rawtls.py tests/tlsfiles.py \
+EXTRA_DIST += $(python_tests) tests/access.py tests/blockmodel.py tests/compile.py tests/dataexpr.py tests/harness.py tests/rawnbd.py tests/rawtls.py tests/tlsfiles.py \
 	tests/opener.py tests/scriptlib.py
 EXTRA_DIST += tests/README.md tests/protocol.md tests/tsan.supp tests/abi examples
 
@@ -165,6 +166,7 @@ tests_opener_la_LDFLAGS = $(module_ldflags) -rpath $(plugindir)
 # Unit tests: what has no I/O of its own.
 if HAVE_CHECK
 unit_tests = \
+	tests/unit-data \
 	tests/unit-access \
 	tests/unit-extents \
 	tests/unit-option-data \
@@ -187,6 +189,10 @@ tests_unit_access_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 tests_unit_access_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_access_LDADD = $(CHECK_LIBS)
 
+tests_unit_data_SOURCES = tests/unit-data.c tests/unit.c tests/unit.h $(data_language) server/extents.c
+tests_unit_data_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
+tests_unit_data_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_data_LDADD = $(CHECK_LIBS)
 tests_unit_memory_store_SOURCES = tests/unit-memory-store.c tests/unit.c tests/unit.h plugins/memory/store.c \
 	plugins/memory/store-look.c plugins/memory/tree.c plugins/memory/arena.c server/extents.c
 tests_unit_memory_store_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)

@@ -4,7 +4,106 @@ for the same command line."""
 import nbd
 
 from harness import *
+from dataexpr import Expressions
 from nbdkitlib import *
+
+PAGE = 32768  # nbdkit's
+
+
+def data_pages(h):
+    """Runs [first, last] of pages of nbdkit's that do not read as zeroes.  Its own may be
+    allocated and hold zeroes; ours never are, and are smaller."""
+    runs, at = [], 0
+    for n, kind in extents(h):
+        if not kind & 2:
+            first, last = at // PAGE, (at + n - 1) // PAGE
+            if runs and first <= runs[-1][1] + 1:
+                runs[-1][1] = last
+            else:
+                runs.append([first, last])
+        at += n
+    return runs
+
+
+def same_data(*args):
+    found = []
+    for server in Reference, Bridged:
+        with server('data', *args) as s:
+            h = s.nbd(setup=asks_for_infos)
+            size = h.get_size()
+            if size < 1 << 43:
+                found.append((facts(h), digest(h), data_pages(h)))
+            else:  # of which only the ends can be looked at
+                found.append((facts(h), h.pread(1 << 20, 0), h.pread(1 << 20, size - (1 << 20))))
+            h.shutdown()
+    assert found[0] == found[1], '%s\n%s' % tuple(found)
+
+
+# All in one disk, each on a page of nbdkit's of its own.
+EXPRESSIONS = r'''
+0 1 255 0xff 0377 007 0X1f
+le16:0x1234 be16:0x1234 le32:7 be32:7 le64:7 be64:0xffffffffffffffff
+"text" "" "a b" "\"\\\n\t\r\a\b\f\v\x00\xfF\q"
+1 # a comment
+1"a"2(3)4
+1 2*3 1 2 *3 1 2 * 3
+(1 2)*3 (1 2)*0 1*2*3 ((1 2)*2 3)*3
+(1 2 3)[1:2] (1 2 3)[1:] (1 2 3)[:1] (1 2 3)[:] (1 2 3)[3:] (1 2 3)[3:3] (1 2 3)[0x1:02]
+(1 2 3)*4[2:9][1:3]*2
+1 2 3 @1 4
+1 2 3 @0 (@1 5)
+1 2 3 @0 (@1 5)*2
+1 2 3 @0 (4 @2 5)[0:3]
+1 2 3 @0 @1 5 @4
+5 @-1 6 @+3 7 @^8 8 @^1 9
+(@^4 1 @^4)*2 1 (@^4 1 @^4)*2
+1 @0 0
+(@5)*3 1 @100 @7
+1*40000 @0 0*32768
+0*100000 1 0*100000
+(0*100000 1 0*50000)*3
+1 -> \a \a (\a 2 -> \a \a) \a
+(1 2)->\a-b_C9 \a-b_C9*2 \a-b_C9[1:]
+1 -> \1 \1 2 -> \1 \1
+$one $two*2 $one[:1]
+7 -> \n $named
+("a" 0 "b" 0*3)*4 @^8 "end"
+</dev/zero[:5000] 1
+<(printf abc) <(printf "(%s)" d)*2 <(yes)[:6] <(printf abc)[:9] (<(yes))[:5]
+'''.strip().split('\n')
+
+
+def test_data():
+    for expression in EXPRESSIONS:
+        variables = ['one=1 "x"', 'two=$one 2', 'named=\\n \\n']
+        same_data('(%s\n)' % expression, *variables)
+    same_data('\n'.join('(%s\n) @^%d' % (e, PAGE) for e in EXPRESSIONS), *variables)
+
+
+def test_random_data():
+    e = Expressions(2)
+    for _ in range(8):
+        text, data = e.several(30)
+        same_data(text)
+    same_data(text, 'size=%d' % (len(data) // 2))
+    same_data(text, 'size=1G')
+
+
+def test_data_of_other_parameters():
+    for args in (['raw=abc', 'size=10'], ['raw=abc', 'size=2'], ['base64=AAEC/w=='], ['base64=AA EC\n/w==', 'size=1M'],
+                 ['data=', 'size=10'], ['1', 'unused=2'], ['$v', 'v=1', 'v=2'], ['1*5000', 'allocator=sparse'],
+                 ['@9223372036854775807'], ['@0x7ffffffffffffff8 "the end"'], ['(0*1000000000 1)*3']):
+        same_data(*args)
+
+
+def test_files_as_data():
+    with TempDir() as d:
+        for name, content in ('a', b'hello'), ('b', pattern(100000)), ('c', b''):
+            with open(d + '/' + name, 'wb') as f:
+                f.write(content)
+        f = '<' + d + '/'
+        for data in 'a', 'a*3', 'a[:2]', 'a[:9]', 'a[2:9]', 'b ' + f + 'b', 'b[99990:]', 'c', 'b @^512':
+            same_data(f + data, 'size=1M')
 
 
 def test_full():
