@@ -34,6 +34,7 @@ daemon_begin(void)
   int fd;
 
   signal(SIGPIPE, SIG_IGN);
+  signal(SIGCHLD, SIG_DFL); /* were it ignored, nobody could wait for a child */
   do
     fd = open("/dev/null", O_RDWR);
   while (fd >= 0 && fd <= STDERR_FILENO);

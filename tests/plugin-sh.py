@@ -416,6 +416,12 @@ def test_no_zombies():
         assert children == [], children
 
 
+def test_whoever_starts_the_server_may_ignore_its_children():
+    wrapper = 'env --ignore-signal=CHLD ' + os.environ.get('NBDSRV_WRAPPER', '')
+    with TempDir() as d, Server('sh', plain(d), env={'NBDSRV_WRAPPER': wrapper}) as s:
+        assert s.nbd().pread(512, 0) == bytes(512)
+
+
 def test_temporary_directory_goes():
     with TempDir() as d:
         script = plain(d, 'open) mkdir -p $tmpdir/a/b; touch $tmpdir/a/b/c; ln -s / $tmpdir/link ;;')
