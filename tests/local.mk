@@ -51,6 +51,7 @@ python_tests = \
 	tests/transmission-async.py \
 	tests/extended-headers.py \
 	tests/protocol.py \
+	tests/dispatch-threads.py \
 	tests/access-check.py \
 	tests/access-exports.py \
 	tests/access-reload.py \
