@@ -41,6 +41,9 @@ RECORDER = os.path.join(BUILDDIR, 'tests', '.libs', 'recorder.so')
 SUBMITTER = os.path.join(BUILDDIR, 'tests', '.libs', 'submitter.so')
 OPENER = os.path.join(BUILDDIR, 'tests', '.libs', 'opener.so')
 
+# nbdsh runs the first python3 of PATH: let it be this one, which has libnbd's module.
+os.environ['PATH'] = os.path.dirname(sys.executable) + os.pathsep + os.environ.get('PATH', '')
+
 _last_log = []
 
 
