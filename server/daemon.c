@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <limits.h>
 #include <pthread.h>
 #include <pwd.h>
 #include <signal.h>
@@ -18,6 +19,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -199,20 +201,45 @@ daemon_drop_privileges(const struct options *o)
   return daemon_tie_to_parent(o); /* changing the user unties it */
 }
 
+/* A file beside the pid file, to be renamed to it; -1: write to it as it is (a device,
+ * a directory that takes no new file). */
+static int
+open_beside(const char *pidfile, char name[PATH_MAX])
+{
+  struct stat st;
+
+  if (lstat(pidfile, &st) == 0 && !S_ISREG(st.st_mode))
+    return -1;
+  if (snprintf(name, PATH_MAX, "%s.XXXXXX", pidfile) >= PATH_MAX)
+    return -1;
+  return mkostemp(name, O_CLOEXEC);
+}
+
+/* All at once: who waits for the file to be there finds the number in it. */
 int
 daemon_write_pidfile(const struct options *o)
 {
-  char text[32];
+  char text[32], beside[PATH_MAX];
   int len = snprintf(text, sizeof text, "%ld\n", (long)getpid());
   int fd, error = 0;
+  bool renames;
 
   if (!o->pidfile)
     return 0;
-  fd = open(o->pidfile, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0644);
+  fd = open_beside(o->pidfile, beside);
+  renames = fd != -1;
+  if (!renames)
+    fd = open(o->pidfile, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0644);
   if (fd == -1 || write(fd, text, (size_t)len) != len)
+    error = errno;
+  if (renames && !error && fchmod(fd, 0644) == -1)
     error = errno;
   if (fd != -1 && close(fd) == -1 && !error)
     error = errno;
+  if (renames && !error && rename(beside, o->pidfile) == -1)
+    error = errno;
+  if (error && renames)
+    unlink(beside);
   if (error)
     log_error("pid file %s: %s", o->pidfile, strerror(error));
   return error;

@@ -56,6 +56,20 @@ def sanitized():
     return SLOW > 1
 
 
+# What a program sees of its signals: started by this one, and then as a server starts it,
+# which gives those that it handles itself their defaults.
+SHOW_SIGNALS = 'grep -E "^Sig(Blk|Ign)" /proc/self/status'
+
+
+def signals_shown(text):
+    """The C library keeps 32 and above for itself, and may let new programs ignore them."""
+    return [int(line.split()[1], 16) & 0x7fffffff for line in text.splitlines()]
+
+
+def signals_for_children():
+    return signals_shown(run(['env', '--default-signal=HUP,INT,QUIT,TERM', 'sh', '-c', SHOW_SIGNALS]).stdout)
+
+
 def deadline(seconds):
     return time.monotonic() + seconds * SLOW
 
