@@ -20,9 +20,12 @@ filter_LTLIBRARIES += \
 	nbdsrv-cache-filter.la \
 	nbdsrv-cacheextents-filter.la \
 	nbdsrv-checkwrite-filter.la \
+	nbdsrv-count-filter.la \
 	nbdsrv-cow-filter.la \
+	nbdsrv-ddrescue-filter.la \
 	nbdsrv-delay-filter.la \
 	nbdsrv-error-filter.la \
+	nbdsrv-evil-filter.la \
 	nbdsrv-exitlast-filter.la \
 	nbdsrv-exitwhen-filter.la \
 	nbdsrv-exportname-filter.la \
@@ -34,9 +37,11 @@ filter_LTLIBRARIES += \
 	nbdsrv-multi-conn-filter.la \
 	nbdsrv-nocache-filter.la \
 	nbdsrv-noextents-filter.la \
+	nbdsrv-nofilter-filter.la \
 	nbdsrv-noparallel-filter.la \
 	nbdsrv-nozero-filter.la \
 	nbdsrv-offset-filter.la \
+	nbdsrv-openonce-filter.la \
 	nbdsrv-partition-filter.la \
 	nbdsrv-pause-filter.la \
 	nbdsrv-protect-filter.la \
@@ -45,9 +50,13 @@ filter_LTLIBRARIES += \
 	nbdsrv-readonly-filter.la \
 	nbdsrv-retry-filter.la \
 	nbdsrv-retry-request-filter.la \
+	nbdsrv-rotational-filter.la \
+	nbdsrv-scan-filter.la \
+	nbdsrv-spinning-filter.la \
 	nbdsrv-stats-filter.la \
 	nbdsrv-swab-filter.la \
 	nbdsrv-tls-fallback-filter.la \
+	nbdsrv-time-limit-filter.la \
 	nbdsrv-truncate-filter.la
 
 nbdsrv_blocksize_filter_la_SOURCES = filters/blocksize/blocksize.c \
@@ -65,13 +74,23 @@ nbdsrv_cacheextents_filter_la_LDFLAGS = $(filter_ldflags)
 nbdsrv_checkwrite_filter_la_SOURCES = filters/checkwrite/checkwrite.c \
 	$(filter_compare) filters/common/pass.h
 nbdsrv_checkwrite_filter_la_LDFLAGS = $(filter_ldflags)
+nbdsrv_count_filter_la_SOURCES = filters/count/count.c
+nbdsrv_count_filter_la_LDFLAGS = $(filter_ldflags)
 nbdsrv_cow_filter_la_SOURCES = filters/cow/cow.c $(filter_blocks)
 nbdsrv_cow_filter_la_LDFLAGS = $(filter_ldflags)
+nbdsrv_ddrescue_filter_la_SOURCES = filters/ddrescue/ddrescue.c \
+	filters/ddrescue/map.c filters/ddrescue/map.h \
+	filters/common/extents.h filters/common/pass.h
+nbdsrv_ddrescue_filter_la_LDFLAGS = $(filter_ldflags)
 nbdsrv_delay_filter_la_SOURCES = filters/delay/delay.c filters/common/pass.h
 nbdsrv_delay_filter_la_LDFLAGS = $(filter_ldflags)
 nbdsrv_error_filter_la_SOURCES = filters/error/error.c filters/common/errname.h \
 	filters/common/path.h
 nbdsrv_error_filter_la_LDFLAGS = $(filter_ldflags)
+nbdsrv_evil_filter_la_SOURCES = filters/evil/evil.c filters/evil/bits.c \
+	filters/evil/bits.h filters/common/pass.h $(plugin_prng)
+nbdsrv_evil_filter_la_LDFLAGS = $(filter_ldflags)
+nbdsrv_evil_filter_la_LIBADD = -lm
 nbdsrv_exitlast_filter_la_SOURCES = filters/exitlast/exitlast.c
 nbdsrv_exitlast_filter_la_LDFLAGS = $(filter_ldflags)
 nbdsrv_exitwhen_filter_la_SOURCES = filters/exitwhen/exitwhen.c \
@@ -99,6 +118,8 @@ nbdsrv_nocache_filter_la_SOURCES = filters/nocache/nocache.c filters/common/pass
 nbdsrv_nocache_filter_la_LDFLAGS = $(filter_ldflags)
 nbdsrv_noextents_filter_la_SOURCES = filters/noextents/noextents.c
 nbdsrv_noextents_filter_la_LDFLAGS = $(filter_ldflags)
+nbdsrv_nofilter_filter_la_SOURCES = filters/nofilter/nofilter.c
+nbdsrv_nofilter_filter_la_LDFLAGS = $(filter_ldflags)
 nbdsrv_noparallel_filter_la_SOURCES = filters/noparallel/noparallel.c
 nbdsrv_noparallel_filter_la_LDFLAGS = $(filter_ldflags)
 nbdsrv_nozero_filter_la_SOURCES = filters/nozero/nozero.c filters/common/pass.h
@@ -106,6 +127,9 @@ nbdsrv_nozero_filter_la_LDFLAGS = $(filter_ldflags)
 nbdsrv_offset_filter_la_SOURCES = filters/offset/offset.c filters/common/window.h \
 	filters/common/extents.h filters/common/pass.h
 nbdsrv_offset_filter_la_LDFLAGS = $(filter_ldflags)
+nbdsrv_openonce_filter_la_SOURCES = filters/openonce/openonce.c \
+	$(filter_call) filters/common/pass.h
+nbdsrv_openonce_filter_la_LDFLAGS = $(filter_ldflags)
 nbdsrv_partition_filter_la_SOURCES = filters/partition/partition.c \
 	filters/partition/table.c filters/partition/table.h filters/partition/format.h filters/common/window.h \
 	filters/common/extents.h filters/common/pass.h
@@ -128,12 +152,22 @@ nbdsrv_retry_filter_la_LDFLAGS = $(filter_ldflags)
 nbdsrv_retry_request_filter_la_SOURCES = filters/retry-request/retry-request.c \
 	$(filter_call) filters/common/pass.h
 nbdsrv_retry_request_filter_la_LDFLAGS = $(filter_ldflags)
+nbdsrv_rotational_filter_la_SOURCES = filters/rotational/rotational.c
+nbdsrv_rotational_filter_la_LDFLAGS = $(filter_ldflags)
+nbdsrv_scan_filter_la_SOURCES = filters/scan/scan.c filters/common/pass.h
+nbdsrv_scan_filter_la_LDFLAGS = $(filter_ldflags)
+nbdsrv_spinning_filter_la_SOURCES = filters/spinning/spinning.c $(filter_call) \
+	filters/common/clock.h filters/common/pass.h
+nbdsrv_spinning_filter_la_LDFLAGS = $(filter_ldflags)
 nbdsrv_stats_filter_la_SOURCES = filters/stats/stats.c \
 	filters/stats/counter.c \
 	filters/stats/counter.h filters/common/clock.h
 nbdsrv_stats_filter_la_LDFLAGS = $(filter_ldflags)
 nbdsrv_swab_filter_la_SOURCES = filters/swab/swab.c filters/common/pass.h
 nbdsrv_swab_filter_la_LDFLAGS = $(filter_ldflags)
+nbdsrv_time_limit_filter_la_SOURCES = filters/time-limit/time-limit.c \
+	filters/common/clock.h filters/common/pass.h
+nbdsrv_time_limit_filter_la_LDFLAGS = $(filter_ldflags)
 nbdsrv_tls_fallback_filter_la_SOURCES = filters/tls-fallback/tls-fallback.c
 nbdsrv_tls_fallback_filter_la_LDFLAGS = $(filter_ldflags)
 nbdsrv_truncate_filter_la_SOURCES = filters/truncate/truncate.c filters/common/pass.h \

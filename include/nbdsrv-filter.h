@@ -66,6 +66,13 @@ extern int nbdsrv_next_open(struct nbdsrv_next *next,
  * in flight below. */
 extern void nbdsrv_next_close(struct nbdsrv_next *next);
 
+/* The layers that like stands for once more, of no client, not yet open: a filter opens
+ * them for one client and uses them for any, until nbdsrv_next_free (), which closes
+ * them, in stop () at the latest.  NULL: ENOMEM.  While they are opened, nobody can be
+ * asked who the client is but struct nbdsrv_client. */
+extern struct nbdsrv_next *nbdsrv_next_new(const struct nbdsrv_next *like);
+extern void nbdsrv_next_free(struct nbdsrv_next *next);
+
 /* What lies below, after nbdsrv_next_open (). */
 extern int nbdsrv_next_describe(struct nbdsrv_next *next, struct nbdsrv_info *info);
 

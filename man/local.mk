@@ -27,9 +27,12 @@ man1_pods = \
 	man/nbdsrv-cache-filter.pod \
 	man/nbdsrv-cacheextents-filter.pod \
 	man/nbdsrv-checkwrite-filter.pod \
+	man/nbdsrv-count-filter.pod \
 	man/nbdsrv-cow-filter.pod \
+	man/nbdsrv-ddrescue-filter.pod \
 	man/nbdsrv-delay-filter.pod \
 	man/nbdsrv-error-filter.pod \
+	man/nbdsrv-evil-filter.pod \
 	man/nbdsrv-exitlast-filter.pod \
 	man/nbdsrv-exitwhen-filter.pod \
 	man/nbdsrv-exportname-filter.pod \
@@ -41,9 +44,11 @@ man1_pods = \
 	man/nbdsrv-multi-conn-filter.pod \
 	man/nbdsrv-nocache-filter.pod \
 	man/nbdsrv-noextents-filter.pod \
+	man/nbdsrv-nofilter-filter.pod \
 	man/nbdsrv-noparallel-filter.pod \
 	man/nbdsrv-nozero-filter.pod \
 	man/nbdsrv-offset-filter.pod \
+	man/nbdsrv-openonce-filter.pod \
 	man/nbdsrv-partition-filter.pod \
 	man/nbdsrv-pause-filter.pod \
 	man/nbdsrv-protect-filter.pod \
@@ -52,9 +57,13 @@ man1_pods = \
 	man/nbdsrv-readonly-filter.pod \
 	man/nbdsrv-retry-filter.pod \
 	man/nbdsrv-retry-request-filter.pod \
+	man/nbdsrv-rotational-filter.pod \
+	man/nbdsrv-scan-filter.pod \
+	man/nbdsrv-spinning-filter.pod \
 	man/nbdsrv-stats-filter.pod \
 	man/nbdsrv-swab-filter.pod \
 	man/nbdsrv-tls-fallback-filter.pod \
+	man/nbdsrv-time-limit-filter.pod \
 	man/nbdsrv-truncate-filter.pod
 man3_pods = man/nbdsrv-filter.pod man/nbdsrv-plugin.pod
 man5_pods = man/nbdsrv-access.pod

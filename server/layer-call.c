@@ -50,6 +50,7 @@ layer_begin(struct layer_call *call, struct nbdsrv_next *handle, unsigned comman
             uint32_t flags, uint64_t len, uint64_t off, const void *data)
 {
   const struct path *path = &handle->paths[command];
+  struct connection *conn;
 
   call->path = path;
   call->entered = 0;
@@ -66,9 +67,10 @@ layer_begin(struct layer_call *call, struct nbdsrv_next *handle, unsigned comman
   if (path->hook_count == 0)
     return 0;
 
-  call->op.id = atomic_fetch_add_explicit(&handle->connection->operation_id, 1,
-                                          memory_order_relaxed) +
-                1;
+  conn = handle->connection ? handle->connection : log_call_current()->connection;
+  if (conn)
+    call->op.id =
+        atomic_fetch_add_explicit(&conn->operation_id, 1, memory_order_relaxed) + 1;
   for (unsigned i = 0; i < path->hook_count; i++) {
     struct nbdsrv_next *hook = path->hooks[i];
     log_call_current()->layer = hook->layer; /* for its nbdsrv_error () */

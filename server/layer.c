@@ -53,13 +53,15 @@ layer_free(struct layer *layer)
 {
   while (layer) {
     struct layer *below = layer->below;
+    struct log_call call = {.layer = layer}, *before = log_call_enter(&call);
     if (layer->is_ready && layer->ops->stop) {
       if (log_control_path)
-        log_layer_debug(NULL, layer, "stop");
+        nbdsrv_debug("stop");
       layer->ops->stop(layer->inst);
     }
     if (layer->ops->unload)
       layer->ops->unload(layer->inst);
+    log_call_leave(before);
     params_free(layer);
     free(layer->inst);
     loader_unload(layer->module);
@@ -491,10 +493,20 @@ layer_close(struct nbdsrv_next *n)
   }
 }
 
+/* What belongs to no client must not keep anything that goes with this one. */
 NBDSRV_PUBLIC int
 nbdsrv_next_open(struct nbdsrv_next *next, const struct nbdsrv_client *client)
 {
-  return next->is_open ? EBUSY : open_handle(next, client);
+  struct log_call *call = log_call_current();
+  struct connection *conn = call->connection;
+  int error;
+
+  if (next->is_open)
+    return EBUSY;
+  call->connection = next->connection;
+  error = open_handle(next, client);
+  call->connection = conn;
+  return error;
 }
 
 NBDSRV_PUBLIC void
@@ -503,6 +515,21 @@ nbdsrv_next_close(struct nbdsrv_next *next)
   const struct layer *caller = log_call_current()->layer;
 
   close_handle(next);
+  log_call_current()->layer = caller;
+}
+
+NBDSRV_PUBLIC struct nbdsrv_next *
+nbdsrv_next_new(const struct nbdsrv_next *like)
+{
+  return handles_new(like->layer, NULL);
+}
+
+NBDSRV_PUBLIC void
+nbdsrv_next_free(struct nbdsrv_next *next)
+{
+  const struct layer *caller = log_call_current()->layer;
+
+  layer_close(next);
   log_call_current()->layer = caller;
 }
 

@@ -47,8 +47,8 @@ struct path {
  * that runs a request of the connection. */
 struct nbdsrv_next {
   struct layer *layer;
-  struct connection *connection;
-  struct nbdsrv_next *below; /* NULL at the plugin */
+  struct connection *connection; /* NULL: nbdsrv_next_new () */
+  struct nbdsrv_next *below;     /* NULL at the plugin */
   void *handle;
   bool is_open;
   struct nbdsrv_info info;            /* as seen from above this layer */

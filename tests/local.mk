@@ -95,14 +95,17 @@ python_tests = \
 	tests/plugin-split.py \
 	tests/plugin-tmpdisk.py \
 	tests/plugin-zero.py \
-	tests/filter-blocksize-policy.py \
 	tests/filter-blocksize.py \
+	tests/filter-blocksize-policy.py \
 	tests/filter-cache.py \
 	tests/filter-cacheextents.py \
 	tests/filter-checkwrite.py \
+	tests/filter-count.py \
 	tests/filter-cow.py \
+	tests/filter-ddrescue.py \
 	tests/filter-delay.py \
 	tests/filter-error.py \
+	tests/filter-evil.py \
 	tests/filter-exitlast.py \
 	tests/filter-exitwhen.py \
 	tests/filter-exportname.py \
@@ -114,21 +117,27 @@ python_tests = \
 	tests/filter-multi-conn.py \
 	tests/filter-nocache.py \
 	tests/filter-noextents.py \
+	tests/filter-nofilter.py \
 	tests/filter-noparallel.py \
 	tests/filter-nozero.py \
 	tests/filter-offset.py \
+	tests/filter-openonce.py \
 	tests/filter-partition.py \
 	tests/filter-pause.py \
 	tests/filter-protect.py \
 	tests/filter-rate.py \
 	tests/filter-readahead.py \
 	tests/filter-readonly.py \
-	tests/filter-retry-request.py \
 	tests/filter-retry.py \
+	tests/filter-retry-request.py \
+	tests/filter-rotational.py \
+	tests/filter-scan.py \
+	tests/filter-spinning.py \
 	tests/filter-stack.py \
 	tests/filter-stats.py \
 	tests/filter-swab.py \
 	tests/filter-tls-fallback.py \
+	tests/filter-time-limit.py \
 	tests/filter-truncate.py
 
 TESTS += $(python_tests)
@@ -141,6 +150,7 @@ nbdkit_tests = \
 	tests/nbdkit-load.py \
 	tests/nbdkit-callbacks.py \
 	tests/nbdkit-exports.py \
+	tests/nbdkit-filters.py \
 	tests/nbdkit-functions.py \
 	tests/nbdkit-threads.py \
 	tests/nbdkit-dropin.py \

@@ -10,12 +10,12 @@
 #include "prng.h"
 
 int
-prng_parse_seed(const char *text, uint64_t *seed)
+prng_parse_seed(const char *name, const char *text, uint64_t *seed)
 {
   if (text)
-    return nbdsrv_parse_uint64("seed", text, UINT64_MAX, seed);
+    return nbdsrv_parse_uint64(name, text, UINT64_MAX, seed);
   if (getrandom(seed, sizeof *seed, 0) != sizeof *seed) {
-    nbdsrv_error("no random seed is to be had: give one with seed=N");
+    nbdsrv_error("no random seed is to be had: give one with %s=N", name);
     return EIO;
   }
   return 0;

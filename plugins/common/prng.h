@@ -61,7 +61,7 @@ prng_next(struct prng *r)
   return result;
 }
 
-/* A seed from its parameter, or a random one where that is NULL. */
-int prng_parse_seed(const char *text, uint64_t *seed);
+/* A seed from the parameter of that name, or a random one where that is NULL. */
+int prng_parse_seed(const char *name, const char *text, uint64_t *seed);
 
 #endif

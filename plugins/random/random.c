@@ -28,7 +28,7 @@ static int
 random_ready(void *inst)
 {
   struct random_disk *disk = inst;
-  return prng_parse_seed(disk->seed_text, &disk->seed);
+  return prng_parse_seed("seed", disk->seed_text, &disk->seed);
 }
 
 static int

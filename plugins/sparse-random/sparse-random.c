@@ -51,7 +51,7 @@ sparse_ready(void *inst)
     nbdsrv_error("runlength: a run has one byte at least");
     return EINVAL;
   }
-  error = prng_parse_seed(disk->seed_text, &disk->seed);
+  error = prng_parse_seed("seed", disk->seed_text, &disk->seed);
   return error ? error
                : map_init(&disk->map, disk->size, disk->seed, percent, disk->runlength);
 }

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Filters that nbdkit has too, side by side with them: what a client sees is the same.
+import hashlib
+
+from harness import TempDir, main, pattern
+from nbdkitlib import Bridged, Reference, extents, facts, plugin, try_out
+
+
+def both(*args, look):
+    """What look (h) finds under either server."""
+    found = []
+    for server in Reference, Bridged:
+        with server(*args) as s:
+            h = s.nbd()
+            found.append(look(h))
+            h.shutdown()
+    assert found[0] == found[1], '%s\n%s' % tuple(found)
+    return found[1]
+
+
+def blocks(h):
+    """A hash of each block of 512 bytes, or the error, and what else there is to know."""
+    def block(offset):
+        found = try_out(h.pread, 512, offset)
+        return found if isinstance(found, str) else hashlib.sha1(found).hexdigest()[:8]
+
+    return [facts(h), extents(h), [block(offset) for offset in range(0, h.get_size(), 512)]]
+
+
+def test_ddrescue():
+    with TempDir() as d:
+        with open(d + '/disk', 'wb') as f:
+            f.write(pattern(65536))
+        with open(d + '/map', 'w') as f:
+            f.write('# Mapfile\n0x0 ? 1\n')
+            for i, status in enumerate('+-+*/?++-'):
+                f.write('0x%x  0x1000  %s\n' % (i * 0x1000, status))
+        found = both('--filter=ddrescue', plugin('file'), d + '/disk', 'ddrescue-mapfile=' + d + '/map', look=blocks)
+        assert found[2].count('EIO') == 8 * (16 - 4)
+
+
+main(globals())
