@@ -126,7 +126,8 @@ make_env(const struct mkdisk *m, const char *disk, char *own[4])
     for (size_t i = 0; i < 4; i++)
       if (own[i])
         vars[n++] = own[i];
-    memcpy(vars + n, m->vars, m->var_count * sizeof *vars);
+    for (size_t i = 0; i < m->var_count; i++)
+      vars[n++] = m->vars[i];
     env = environment_with(vars);
   }
   free(vars);
