@@ -7,6 +7,7 @@ import os
 
 import nbd
 
+from blockmodel import operate
 from harness import *
 from nbdkitlib import extents
 
@@ -176,6 +177,17 @@ def test_only_partitions_can_be_changed():
                     expect_error(errno.EIO, h.pwrite, bytes(512), size - 512)
             assert open(paths[0], 'rb').read()[-3:] == b'new' and open(paths[1], 'rb').read(3) == b'new'
             assert [os.path.getsize(p) for p in paths] == [5000, 1000]
+
+
+def test_random_operations():
+    with TempDir() as d:
+        paths = make_files(d, [300000])
+        with Server('partitioning', paths[0]) as s:
+            h = s.nbd()
+            model = bytearray(h.pread(h.get_size(), 0))
+            operate(h, model, 1, 200, first=MIB, last=MIB + 300000, fua=nbd.CMD_FLAG_FUA)
+            assert h.pread(len(model), 0) == model
+        assert open(paths[0], 'rb').read() == model[MIB:MIB + 300000]
 
 
 def test_extents():

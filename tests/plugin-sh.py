@@ -10,6 +10,7 @@ import threading
 
 import nbd
 
+from blockmodel import operate_at_once
 from harness import *
 from nbdkitlib import asks_for_infos, exports, extents, facts, names
 from scriptlib import DISK, executable
@@ -185,6 +186,19 @@ def test_large_requests():
             h = s.nbd()
             h.pwrite(data, 0)
             assert h.pread(32 * MIB, 0) == data
+
+
+def test_many_clients_and_copies():
+    with TempDir() as d:
+        model = bytearray(MIB)
+        with Server('sh', executable(d, DISK)) as s:
+            operate_at_once(s, model, 3, 25, fua=nbd.CMD_FLAG_FUA)
+            run(['nbdcopy', s.uri, d + '/copy'])
+            assert open(d + '/copy', 'rb').read() == model
+            with open(d + '/other', 'wb') as f:
+                f.write(pattern(MIB))
+            run(['nbdcopy', '--flush', d + '/other', s.uri])
+            run(['qemu-img', 'compare', '-f', 'raw', '-F', 'raw', d + '/other', s.uri])
 
 
 def test_script_need_not_read_its_input():

@@ -5,6 +5,7 @@ import os
 
 import nbd
 
+from blockmodel import operate, operate_at_once
 from harness import *
 from nbdkitlib import extents
 
@@ -75,14 +76,14 @@ def test_writing():
         assert [os.path.getsize(p) for p in paths] == SIZES
 
 
-def joined(*parts):
-    found = []
-    for length, kind in parts:
-        if found and found[-1][1] == kind:
-            found[-1][0] += length
-        else:
-            found.append([length, kind])
-    return found
+def test_random_operations():
+    with TempDir() as d:
+        paths = make_files(d)
+        model = bytearray(content(paths))
+        with Server('split', *paths) as s:
+            operate(s.nbd(), model, 1, 200, fua=nbd.CMD_FLAG_FUA)
+            operate_at_once(s, model, 4, 100)
+        assert content(paths) == model
 
 
 def test_extents():
