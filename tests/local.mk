@@ -200,7 +200,8 @@ tests_unit_access_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 tests_unit_access_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_access_LDADD = $(CHECK_LIBS)
 
-tests_unit_data_SOURCES = tests/unit-data.c tests/unit.c tests/unit.h $(data_language) server/extents.c
+tests_unit_data_SOURCES = tests/unit-data.c tests/unit.c tests/unit.h \
+	tests/data-outside.c tests/data-outside.h $(data_language) server/extents.c
 tests_unit_data_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 tests_unit_data_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_data_LDADD = $(CHECK_LIBS)

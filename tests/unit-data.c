@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Unit tests of the data plugin's language.
- * What is from outside is made up here: the file NAME has the content NAME, and scripts
- * print "abc" without end.
+ * What is from outside is made up: see data-outside.c.
  */
 #include "config.h"
 
@@ -12,52 +11,12 @@
 #include <nbdsrv-plugin.h>
 
 #include "plugins/data/emit.h"
-#include "plugins/data/outside.h"
 #include "plugins/data/parser.h"
 #include "server/extents.h"
+#include "tests/data-outside.h"
 #include "unit.h"
 
 #define PAGE 4096u
-
-static unsigned reads; /* of streams */
-
-int
-outside_file(struct pool *pool, const char *path, struct expr **e)
-{
-  int error = expr_bytes(pool, (const uint8_t *)path, strlen(path), e);
-
-  if (!error)
-    (*e)->from_outside = true;
-  return error;
-}
-
-int
-outside_script(struct pool *pool, const char *script, struct expr **e)
-{
-  *e = pool_get(pool, sizeof **e);
-  **e = (struct expr){.kind = EXPR_STREAM, .from_outside = true, .text = script};
-  return 0;
-}
-
-int
-outside_read(struct pool *pool, struct expr *e, uint64_t upto)
-{
-  uint8_t *bytes;
-
-  if (e->kind != EXPR_STREAM || e->size >= upto)
-    return 0;
-  if (upto > 1000) {
-    nbdsrv_error("%s: no end", e->text);
-    return EFBIG;
-  }
-  reads++;
-  bytes = pool_get(pool, upto);
-  for (uint64_t i = 0; i < upto; i++)
-    bytes[i] = (uint8_t) "abc"[i % 3];
-  e->bytes = bytes;
-  e->size = upto;
-  return 0;
-}
 
 static const char *
 lookup(void *opaque, const char *name)
@@ -215,9 +174,9 @@ START_TEST(outside)
   EXPECT("(<ab) </a/b-c.d", "ab/a/b-c.d");
   EXPECT("<(p (q) r)[:7]", "abcabca");
   EXPECT("(<(p))[2:4]*2", "caca");
-  reads = 0;
+  outside_reads = 0;
   EXPECT("<(p) -> \\a \\a[:5] \\a[:4] \\a[1:5]", "abcababcabcab");
-  ck_assert_uint_eq(reads, 1);
+  ck_assert_uint_eq(outside_reads, 1);
   refuse("<(p)", "p: no end");
   refuse("<(p) 1", "p: no end");
   refuse("<(p)*2", "p: no end");

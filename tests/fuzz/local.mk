@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Fuzz targets: built by `make fuzz-programs`, run for SECONDS_EACH by `make fuzz`,
 # in a tree that was configured with --enable-fuzz.  ./dev fuzz does all of it.
-EXTRA_DIST += tests/fuzz/seeds.py tests/fuzz/nbd.dict
+EXTRA_DIST += tests/fuzz/seeds.py tests/fuzz/nbd.dict tests/fuzz/data.dict
 
 if FUZZ
-fuzz_programs = tests/fuzz/client tests/fuzz/stream tests/fuzz/pieces tests/fuzz/rules
+fuzz_programs = tests/fuzz/client tests/fuzz/data tests/fuzz/stream tests/fuzz/pieces tests/fuzz/rules
 EXTRA_PROGRAMS += $(fuzz_programs)
 CLEANFILES += $(fuzz_programs)
 
@@ -34,15 +34,21 @@ tests_fuzz_rules_SOURCES = tests/fuzz/rules.c $(access_rule_sources) \
 tests_fuzz_rules_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 tests_fuzz_rules_LDFLAGS = $(tests_fuzz_client_LDFLAGS)
 
+tests_fuzz_data_SOURCES = tests/fuzz/data.c tests/data-outside.c tests/data-outside.h \
+	$(data_language) server/extents.c
+tests_fuzz_data_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
+tests_fuzz_data_LDFLAGS = $(tests_fuzz_client_LDFLAGS)
+
 fuzz-programs: $(fuzz_programs)
 
 SECONDS_EACH = 30
 fuzz: fuzz-programs
 	for p in $(fuzz_programs); do \
+	  dict=$(srcdir)/$$p.dict; test -f $$dict || dict=$(srcdir)/tests/fuzz/nbd.dict; \
 	  $(PYTHON) -B $(srcdir)/tests/fuzz/seeds.py $$p.seeds && $(MKDIR_P) $$p.corpus && \
 	  $$p -max_total_time=$(SECONDS_EACH) -timeout=20 -rss_limit_mb=4096 -max_len=65536 \
 	    -print_final_stats=1 -verbosity=0 -artifact_prefix=$$p- \
-	    -dict=$(srcdir)/tests/fuzz/nbd.dict $$p.corpus $$p.seeds || exit 1; \
+	    -dict=$$dict $$p.corpus $$p.seeds || exit 1; \
 	done
 endif
 .PHONY: fuzz fuzz-programs

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Writes inputs for the fuzz targets to begin with: seeds.py DIRECTORY
 
-The first byte of each is the start that start.c makes for it.
+The first byte of each is the start that start.c makes for it; those for data are text.
 """
 import os
 import struct
@@ -63,17 +63,27 @@ RULES = [
 ]
 
 
+DATA = [b'1 0xff 017 le16:1 be64:0x12', b'"a\\x41\\n" # c', b'(1 2)*3[1:4] @^512', b'1 -> \\a (\\a @3 \\a)*2 $b',
+        b'0*1000000 1 @5 (@9 2) @-3 7', b'<file[:2] <(x)[1:9]', b'((0*70000 1)*3)[69999:]']
+
+
+def write(directory, inputs):
+    os.makedirs(directory, exist_ok=True)
+    for i, data in enumerate(inputs):
+        with open(os.path.join(directory, 'seed-%02d' % i), 'wb') as f:
+            f.write(data)
+
+
 def main(directory):
+    if os.path.basename(directory) == 'data.seeds':
+        return write(directory, DATA)
     inputs = [(RAW, data) for data in handshakes()]
     for start, one in ((SIMPLE, request), (STRUCTURED, request), (EXTENDED, extended)):
         inputs += [(start, data) for data in transmissions(one)]
     status = struct.pack('>QI', 1 << 20, 1)
     inputs.append((EXTENDED, extended(nbd.STATUS, 0, len(status), nbd.PAYLOAD, status)))
     inputs += [(kind, text.encode()) for kind, text in RULES]
-    os.makedirs(directory, exist_ok=True)
-    for i, (start, data) in enumerate(inputs):
-        with open(os.path.join(directory, 'seed-%02d' % i), 'wb') as f:
-            f.write(bytes([start]) + data)
+    write(directory, [bytes([start]) + data for start, data in inputs])
 
 
 main(sys.argv[1])
