@@ -293,7 +293,9 @@ struct nbdsrv_plugin {
   /* Asynchronous: takes the request and returns at once; nbdsrv_complete () ends
    * it later, from any thread, even before submit () returns.  A result other
    * than 0 means it was not taken and fails it.  Used for operations of own_ops
-   * that have no member above.  submit_ops says which these are. */
+   * that have no member above, and for those of nowait_ops after their member has
+   * returned EAGAIN; then EAGAIN means that the member is to be called again where it
+   * may block.  submit_ops says which these are. */
   int (*submit)(void *handle, struct nbdsrv_request *request);
   uint32_t submit_ops; /* NBDSRV_OP_* */
   uint32_t pad2;
@@ -325,6 +327,10 @@ struct nbdsrv_plugin {
   /* The instance goes: the last call, also where ready () failed or was never
    * called.  Undoes what config () did. */
   void (*unload)(void *inst);
+
+  /* After one or many submit () calls from the thread that made them: time to start
+   * what these have only gathered. */
+  void (*kick)(void *handle);
 
   /* New members are only ever added here. */
 };

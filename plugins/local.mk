@@ -101,7 +101,9 @@ nbdsrv_data_plugin_la_SOURCES = \
 	plugins/data/outside.h \
 	$(data_language) $(plugin_base64) $(plugin_nothing) $(plugin_process)
 nbdsrv_data_plugin_la_LDFLAGS = $(module_ldflags)
-nbdsrv_file_plugin_la_SOURCES = plugins/file/file.c $(plugin_file)
+nbdsrv_file_plugin_la_SOURCES = plugins/file/file.c plugins/file/ring.c $(plugin_file)
+nbdsrv_file_plugin_la_CFLAGS = $(AM_CFLAGS) $(LIBURING_CFLAGS)
+nbdsrv_file_plugin_la_LIBADD = $(LIBURING_LIBS)
 nbdsrv_file_plugin_la_LDFLAGS = $(module_ldflags)
 nbdsrv_full_plugin_la_SOURCES = plugins/full/full.c $(plugin_zeroes)
 nbdsrv_full_plugin_la_LDFLAGS = $(module_ldflags)

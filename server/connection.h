@@ -80,6 +80,7 @@ struct connection {
   struct request *handoff, **handoff_tail; /* for workers, at the end of the batch */
   struct request *spare;                   /* unused requests */
   uint64_t spare_bytes;                    /* of buffers that they keep */
+  struct nbdsrv_next *gathering;           /* a kick is owed to it, or NULL */
   unsigned taken;                          /* requests begun, wraps */
   uint64_t bytes_taken;                    /* and the bytes of their data */
   uint64_t bytes_bound; /* bytes_taken may come this far before looking at bytes_done */

@@ -185,11 +185,23 @@ leave_turn(struct connection *conn)
   conn->has_turn = false;
 }
 
+/* Starts what layers have only gathered. */
+static void
+kick(struct connection *conn)
+{
+  struct nbdsrv_next *end = conn->gathering;
+
+  conn->gathering = NULL;
+  if (end)
+    layer_kick(end);
+}
+
 /* Sends the batch so far, which may take long. */
 static void
 send_batch(struct connection *conn)
 {
   leave_turn(conn);
+  kick(conn);
   reply_flush(conn);
 }
 
@@ -248,6 +260,7 @@ dispatch_flush(struct connection *conn)
   struct job *first = NULL, **last = &first;
 
   leave_turn(conn);
+  kick(conn);
   if (!conn->handoff)
     return;
   pthread_mutex_lock(&conn->lock);
@@ -308,6 +321,8 @@ async_done(struct layer_async *async, int error, const char *text)
                           .layer = request->call.path->end->layer};
   struct log_call *before = log_call_enter(&call);
 
+  if (request->submitted_ns)
+    learn(&request->conn->cost[request->command], clock_now() - request->submitted_ns);
   if (error && text)
     nbdsrv_error("%s", text);
   request_finish(request, error);
@@ -332,10 +347,13 @@ prepare_submit(struct request *request)
 }
 
 /* Gives a request to a layer that completes it later.  False: it is not made for
- * that.  Block status is one operation a context, and waits on a worker. */
+ * that, or does not want this one.  Block status is one operation a context, and waits
+ * on a worker. */
 static bool
 submit(struct request *request)
 {
+  struct connection *conn = request->conn;
+  const struct path *path = layer_path(conn->top, request->command);
   int error;
 
   if (request->command == NBD_CMD_BLOCK_STATUS)
@@ -345,9 +363,16 @@ submit(struct request *request)
     return false;
   if (!error)
     error = prepare_submit(request);
+  request->submitted_ns = path->submits ? clock_now() : 0;
   if (!error)
     error = layer_submit(&request->call, request->room, NULL, &request->async);
-  if (error) { /* it was not taken */
+  if (error == EAGAIN && path->submits)
+    return false;
+  if (!error) {
+    if (conn->gathering != path->end)
+      kick(conn);
+    conn->gathering = path->end;
+  } else { /* it was not taken */
     request_finish(request, error);
     reply_add(request);
   }
@@ -392,12 +417,12 @@ dispatch_parallel(struct connection *conn, struct request *request, bool lone)
     reply_add(request);
     return;
   }
-  if (path->end && path->end->layer->ops->submit && submit(request))
+  if (path->end && path->end->layer->ops->submit && !path->submits && submit(request))
     return;
   wait = expected_wait(conn, request);
   if (wait < CHEAP_NS || (lone && wait < LONE_NS))
     run_here(conn, request, NULL);
-  else
+  else if (!path->submits || !submit(request))
     hand_off(conn, request);
 }
 

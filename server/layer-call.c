@@ -149,6 +149,7 @@ submit_and_wait(struct nbdsrv_next *end, const struct nbdsrv_op *op, void *buf,
   error = end->layer->ops->submit(end->handle, &waiter.async.request);
   if (error)
     return error;
+  layer_kick(end);
   pthread_mutex_lock(&waiter.lock);
   while (!waiter.finished)
     pthread_cond_wait(&waiter.changed, &waiter.lock);
@@ -215,7 +216,8 @@ layer_is_async(const struct layer_call *call)
 {
   const struct path *path = call->path;
 
-  return path->end && path->native && only_submit(path->end, call->op.op) &&
+  return path->end && path->native &&
+         (path->submits || only_submit(path->end, call->op.op)) &&
          (path->fua || !(call->op.flags & NBDSRV_FLAG_FUA));
 }
 
@@ -227,6 +229,13 @@ layer_submit(struct layer_call *call, void *buf, struct nbdsrv_extents *extents,
 
   layer_async_prepare(async, &call->op, buf, extents);
   return end->layer->ops->submit(end->handle, &async->request);
+}
+
+void
+layer_kick(struct nbdsrv_next *end)
+{
+  if (end->layer->ops->kick)
+    end->layer->ops->kick(end->handle);
 }
 
 /* ------------------------------------------------------------------ data calls */

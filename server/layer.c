@@ -267,6 +267,8 @@ end_path(struct path *path, struct nbdsrv_next *n, uint32_t bit, bool native)
   path->native = native;
   path->is_inline = native && (n->info.inline_ops & bit);
   path->nowait = native && (n->info.nowait_ops & bit);
+  path->submits =
+      path->nowait && n->layer->ops->submit && (n->layer->ops->submit_ops & bit);
   path->in_turn = native && (n->info.turn_ops & bit);
 }
 

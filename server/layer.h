@@ -36,6 +36,7 @@ struct path {
   struct nbdsrv_next *end; /* whose call is asked; NULL: nothing is open there */
   bool native;             /* end has the operation; else it is emulated at end */
   bool is_inline, nowait;  /* end never blocks in it; end obeys NBDSRV_FLAG_NOWAIT */
+  bool submits;            /* end takes by submit () what it cannot do at once */
   bool in_turn;            /* end wants callers to take turns */
   bool fua;                /* end obeys NBDSRV_FLAG_FUA */
   unsigned hook_count;
@@ -115,11 +116,14 @@ struct layer_async {
 void layer_async_prepare(struct layer_async *async, const struct nbdsrv_op *op,
                          void *buf, struct nbdsrv_extents *extents);
 
-/* True if perform would only wait for a submit (). */
+/* True if submit () is the way: there is no other, or path->submits. */
 bool layer_is_async(const struct layer_call *call);
-/* async->done set. 0: done () is or will be called; else an errno value. */
+/* async->done set. 0: done () is or will be called; else an errno value.  layer_kick ()
+ * is owed to path->end then. */
 int layer_submit(struct layer_call *call, void *buf, struct nbdsrv_extents *extents,
                  struct layer_async *async);
+
+void layer_kick(struct nbdsrv_next *end);
 
 /* begin, perform and finish in one, blocking; nbdsrv_next_* are these. */
 int layer_do(struct nbdsrv_next *handle, unsigned command, uint32_t flags, uint64_t len,

@@ -56,6 +56,7 @@ struct request {
   struct iovec own_iov[REQUEST_IOV_ROOM];
   uint8_t own_head[REQUEST_HEADER_ROOM];
 
+  uint64_t submitted_ns; /* to a layer that could wait instead; 0: not to such */
   struct layer_call call;
   struct layer_async async;
 };

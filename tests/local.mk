@@ -81,6 +81,7 @@ python_tests = \
 	tests/plugin-file.py \
 	tests/plugin-file-block.py \
 	tests/plugin-file-dir.py \
+	tests/plugin-file-uncached.py \
 	tests/plugin-full.py \
 	tests/plugin-info.py \
 	tests/plugin-memory.py \

@@ -106,11 +106,19 @@ file_ready(void *inst)
   return 0;
 }
 
+static int
+file_start(void *inst)
+{
+  ((struct file *)inst)->rings = rings_new(); /* it goes without, too */
+  return 0;
+}
+
 static void
 file_stop(void *inst)
 {
   struct file *f = inst;
 
+  rings_free(f->rings);
   if (f->dirfd != -1)
     close(f->dirfd);
   if (f->fd != -1)
@@ -135,6 +143,7 @@ static struct nbdsrv_plugin plugin = {
     .instance_size = sizeof(struct file),
     .thread_model = NBDSRV_THREADS_PARALLEL,
     .ready = file_ready,
+    .start = file_start,
     .stop = file_stop,
     .list = file_list,
     .open = file_open,
@@ -148,6 +157,9 @@ static struct nbdsrv_plugin plugin = {
     .cache = file_cache,
     .extents = file_extents,
     .lend = file_lend,
+    .submit = file_submit,
+    .submit_ops = NBDSRV_OP_READ,
+    .kick = file_kick,
     .dump = file_dump,
 };
 

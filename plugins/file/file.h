@@ -20,6 +20,7 @@ struct file {
   int fd;    /* fd=, or -1 */
   int dirfd; /* dirfd=, or dir= opened; or -1 */
   int fadvise, cache;
+  struct rings *rings;
 };
 
 /* Learnt by trying; only ever goes from true to false. */
@@ -43,14 +44,16 @@ struct evict {
 /* The handle of a connection. */
 struct open_file {
   int fd;
-  char *name;    /* of the export, where each file is one; else NULL */
-  uint64_t size; /* as described; the file's own may be another by now */
+  uint32_t connection; /* its number */
+  char *name;          /* of the export, where each file is one; else NULL */
+  uint64_t size;       /* as described; the file's own may be another by now */
   bool is_block;
   bool can_write;
   bool memory_backed;  /* tmpfs: nothing to wait for */
   bool sparse;         /* it had holes when it was opened */
   uint32_t sector;     /* logical block size of a block device, else 1 */
   struct evict *evict; /* NULL unless cache=none */
+  struct rings *rings; /* the instance's */
   struct file_abilities can;
 };
 
@@ -77,6 +80,12 @@ int file_list(void *inst, struct nbdsrv_exports *exports);
 int file_open(void *inst, const struct nbdsrv_client *client, void **handle);
 void file_close(void *handle);
 int file_describe(void *handle, struct nbdsrv_info *info);
+
+/* ring.c */
+struct rings *rings_new(void); /* NULL: there are none */
+void rings_free(struct rings *rings);
+int file_submit(void *handle, struct nbdsrv_request *request);
+void file_kick(void *handle);
 
 /* lend.c */
 int file_lend(void *handle, uint64_t len, uint64_t off, struct nbdsrv_loan *loan);

@@ -168,6 +168,8 @@ file_open(void *inst, const struct nbdsrv_client *client, void **handle)
 
   if (!h)
     return ENOMEM;
+  h->connection = client->connection;
+  h->rings = f->rings;
   h->can_write = !client->readonly;
   h->fd = f->fd != -1      ? open_inherited(f, &h->can_write)
           : f->dirfd != -1 ? open_in_directory(f, client->export_name, &h->can_write)
