@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Plugins of ours that stand in for nbdkit's, by their bare names: both serve the same
 for the same command line."""
+import os
+
 import nbd
 
 from harness import *
@@ -8,6 +10,11 @@ from dataexpr import Expressions
 from nbdkitlib import *
 
 PAGE = 32768  # nbdkit's
+
+
+def own_plugin_dir():
+    lines = nbdsrv('--dump-config').stdout.splitlines()
+    return next(line[10:] for line in lines if line.startswith('plugindir='))
 
 
 def data_pages(h):
@@ -153,6 +160,16 @@ def test_zero():
     with Reference('zero') as r, Server('zero') as s:
         assert facts(s.nbd(setup=asks_for_infos)) == facts(r.nbd(setup=asks_for_infos))
         assert exports(s) == exports(r)
+
+
+def test_ours_come_first():
+    own = [name[7:-10] for name in os.listdir(own_plugin_dir()) if name.endswith('-plugin.so')]
+    both = [name for name in own if os.path.exists(os.path.join(plugin_dir(), 'nbdkit-%s-plugin.so' % name))]
+    assert len(both) >= 15, both
+    for name in both:
+        lines = nbdsrv('--dump-plugin', name).stdout.splitlines()
+        path = next(line[5:] for line in lines if line.startswith('path='))
+        assert os.path.dirname(path) == own_plugin_dir() and 'name=' + name in lines, lines
 
 
 main(globals())

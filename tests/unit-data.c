@@ -285,6 +285,7 @@ START_TEST(mistakes)
       {"(1 2)[1:3]", "column 6: no such slice of what has 2 bytes"},
       {"(1 2)[2:1]", "no such slice"},
       {"(1 2)[3:]", "no such slice"},
+      {"<abc[2:1]", "no such slice"},
       {"(1 (2)", "column 1: '(' without ')'"},
       {"1 )", "column 3: ')' without '('"},
       {"1 \"abc", "column 3: the string has no end"},

@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "../common/base64.h"
-#include "../common/nothing.h"
 #include "emit.h"
 #include "parser.h"
 
@@ -21,10 +20,10 @@ struct variable {
 };
 
 struct data {
+  struct disk disk;                /* first */
   const char *data, *raw, *base64; /* NULL: not given */
   const char *size, *allocator;
   struct variable *variables; /* as they were given */
-  struct disk disk;
 };
 
 static const struct nbdsrv_param params[] = {
@@ -150,16 +149,6 @@ data_unload(void *inst)
   }
 }
 
-static int
-data_open(void *inst, const struct nbdsrv_client *client, void **handle)
-{
-  struct data *d = inst;
-
-  (void)client;
-  *handle = &d->disk;
-  return 0;
-}
-
 static void
 data_dump(void)
 {
@@ -171,20 +160,10 @@ static struct nbdsrv_plugin plugin = {
     .summary = "a disk whose content stands on the command line",
     .params = params,
     .instance_size = sizeof(struct data),
-    .thread_model = NBDSRV_THREADS_PARALLEL,
     .config = data_config,
     .ready = data_ready,
     .stop = data_stop,
-    .open = data_open,
-    .describe = disk_describe,
-    .read = disk_read,
-    .write = disk_write,
-    .flush = nothing_flush,
-    .trim = disk_trim,
-    .zero = disk_zero,
-    .cache = nothing_range,
-    .extents = disk_extents,
-    .lend = disk_lend,
+    DISK_CALLS,
     .dump = data_dump,
     .unload = data_unload,
 };

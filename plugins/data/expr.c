@@ -94,6 +94,8 @@ int
 expr_slice(struct pool *pool, struct expr *body, uint64_t start, uint64_t end,
            struct expr **e)
 {
+  if (start > end)
+    return EINVAL;
   if (end > body->size && (end == UINT64_MAX || body->from_outside))
     end = body->size;
   if (start > end && body->from_outside)

@@ -4,12 +4,11 @@
  */
 #include <stdio.h>
 
-#include "../common/nothing.h"
 #include "disk.h"
 
 struct memory {
+  struct disk disk; /* first */
   const char *allocator;
-  struct disk disk;
 };
 
 static const struct nbdsrv_param params[] = {
@@ -34,16 +33,6 @@ memory_stop(void *inst)
   disk_destroy(&m->disk);
 }
 
-static int
-memory_open(void *inst, const struct nbdsrv_client *client, void **handle)
-{
-  struct memory *m = inst;
-
-  (void)client;
-  *handle = &m->disk;
-  return 0;
-}
-
 static void
 memory_dump(void)
 {
@@ -55,19 +44,9 @@ static struct nbdsrv_plugin plugin = {
     .summary = "a disk in memory, sparse, gone when the server ends",
     .params = params,
     .instance_size = sizeof(struct memory),
-    .thread_model = NBDSRV_THREADS_PARALLEL,
     .ready = memory_ready,
     .stop = memory_stop,
-    .open = memory_open,
-    .describe = disk_describe,
-    .read = disk_read,
-    .write = disk_write,
-    .flush = nothing_flush,
-    .trim = disk_trim,
-    .zero = disk_zero,
-    .cache = nothing_range,
-    .extents = disk_extents,
-    .lend = disk_lend,
+    DISK_CALLS,
     .dump = memory_dump,
 };
 
