@@ -88,8 +88,10 @@ int
 script_ready(void *inst)
 {
   struct script *s = inst;
-  int error = script_tell(s, "config_complete", no_args);
+  int error = script_prepare(s); /* later there may be many threads */
 
+  if (!error)
+    error = script_tell(s, "config_complete", no_args);
   if (!error)
     error = ask_threads(s);
   return error ? error : script_tell(s, "get_ready", no_args);
