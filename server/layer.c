@@ -427,7 +427,8 @@ handles_new(struct layer *layer, struct connection *connection)
 static int
 open_handle(struct nbdsrv_next *n, const struct nbdsrv_client *client)
 {
-  struct nbdsrv_client own = {.security = n->connection->security};
+  struct nbdsrv_client own = {.security =
+                                  n->connection ? n->connection->security : NULL};
   const struct layer *caller = log_call_current()->layer;
   int error = 0;
 
