@@ -85,7 +85,7 @@ static void
 expect(const char *text, const void *bytes, size_t size)
 {
   struct disk disk;
-  uint8_t *found = malloc(size + 1);
+  uint8_t *found = calloc(1, size + 1);
 
   make(text, &disk);
   ck_assert_msg(disk.size == size, "%s: %u bytes", text, (unsigned)disk.size);
