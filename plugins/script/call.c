@@ -175,7 +175,11 @@ understand(const struct script *s, struct script_call *call, const struct proces
   case EXIT_METHOD_MISSING:
     return SCRIPT_MISSING;
   case EXIT_FALSE:
-    return SCRIPT_FALSE;
+    if (call->is_question)
+      return SCRIPT_FALSE;
+    nbdsrv_error("%s: exit code 3 (false) says nothing here", call->method);
+    call->error = EIO;
+    return SCRIPT_ERROR;
   case EXIT_SHUTDOWN:
     nbdsrv_shutdown();
     return SCRIPT_OK;
@@ -264,12 +268,8 @@ script_tell(struct script *s, const char *method, const char *const args[SCRIPT_
 {
   char *text;
   int error;
-  enum script_status status = script_ask(s, method, args, &text, &error);
 
+  script_ask(s, method, args, &text, &error);
   free(text);
-  if (status == SCRIPT_FALSE) {
-    nbdsrv_error("%s: exit code 3 (false) says nothing here", method);
-    error = EIO;
-  }
   return error;
 }

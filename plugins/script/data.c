@@ -43,17 +43,7 @@ tell(struct script_handle *h, struct script_call *call, int missing)
   call->out.room = SCRIPT_MOST_TEXT;
   status = script_call(h->script, call);
   free(call->out.data);
-  switch (status) {
-  case SCRIPT_OK:
-    return 0;
-  case SCRIPT_MISSING:
-    return missing;
-  case SCRIPT_FALSE:
-    nbdsrv_error("%s: exit code 3 (false) says nothing here", call->method);
-    return EIO;
-  default:
-    return call->error;
-  }
+  return status == SCRIPT_MISSING ? missing : call->error;
 }
 
 /* After a write whose client wants it on the disk, where only a flush can do that. */
@@ -81,20 +71,12 @@ script_read(void *handle, void *buf, uint64_t len, uint64_t off, uint32_t flags)
 
   (void)flags;
   fill_range(&range, len, off);
-  switch (script_call(h->script, &call)) {
-  case SCRIPT_OK:
-    break;
-  case SCRIPT_MISSING:
+  if (script_call(h->script, &call) == SCRIPT_MISSING) {
     nbdsrv_error("pread is missing: every script needs it");
     return EIO;
-  case SCRIPT_FALSE:
-    nbdsrv_error("pread: exit code 3 (false) says nothing here");
-    return EIO;
-  default:
-    return call.error;
   }
-  if (call.out.size == len)
-    return 0;
+  if (call.error || call.out.size == len)
+    return call.error;
   nbdsrv_error("pread: %zu bytes of output, %" PRIu64 " are wanted", call.out.size,
                len);
   return EIO;

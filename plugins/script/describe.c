@@ -21,16 +21,10 @@ static char *
 ask_text(struct asking *a, const char *method)
 {
   const char *const args[SCRIPT_ARGS] = {a->h->handle};
-  enum script_status status;
-  char *text;
+  char *text = NULL;
 
-  if (a->error)
-    return NULL;
-  status = script_ask(a->h->script, method, args, &text, &a->error);
-  if (status == SCRIPT_FALSE) {
-    nbdsrv_error("%s: exit code 3 (false) says nothing here", method);
-    a->error = EIO;
-  }
+  if (!a->error)
+    script_ask(a->h->script, method, args, &text, &a->error);
   return text;
 }
 
@@ -39,17 +33,20 @@ ask_text(struct asking *a, const char *method)
 static bool
 ask_bool(struct asking *a, const char *method, const char *callback, bool otherwise)
 {
-  const char *const args[SCRIPT_ARGS] = {a->h->handle};
+  struct script_call call = {.method = method,
+                             .args = {a->h->handle},
+                             .is_question = true,
+                             .out = {.room = SCRIPT_MOST_TEXT}};
   enum script_status status;
-  char *text;
 
   if (a->error)
     return false;
   if (callback && !script_has(a->h->script, method) &&
       script_has(a->h->script, callback))
     return true;
-  status = script_ask(a->h->script, method, args, &text, &a->error);
-  free(text);
+  status = script_call(a->h->script, &call);
+  a->error = call.error;
+  free(call.out.data);
   return status == SCRIPT_OK || (status == SCRIPT_MISSING && otherwise);
 }
 

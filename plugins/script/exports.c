@@ -144,8 +144,6 @@ script_list(void *inst, struct nbdsrv_exports *exports)
 
   if (status == SCRIPT_MISSING)
     return list_default(inst, client, exports);
-  if (status == SCRIPT_FALSE)
-    error = EIO;
   if (status == SCRIPT_OK) {
     list = read_list(text);
     while (!error && (name = next_export(&list, &description)) != NULL)
@@ -179,9 +177,6 @@ open_named(struct script_handle *h, const struct nbdsrv_client *client)
   case SCRIPT_MISSING:
     h->handle = strdup("");
     return h->handle ? 0 : ENOMEM;
-  case SCRIPT_FALSE:
-    nbdsrv_error("open: exit code 3 (false) says nothing here");
-    return EIO;
   default:
     return error;
   }

@@ -23,13 +23,7 @@ script_config(struct script *s, const char *key, const char *value)
   enum script_status status = script_call(s, &call);
 
   free(call.out.data);
-  if (status == SCRIPT_MISSING)
-    return ENOENT;
-  if (status == SCRIPT_FALSE) {
-    nbdsrv_error("config: exit code 3 (false) says nothing here");
-    return EIO;
-  }
-  return call.error;
+  return status == SCRIPT_MISSING ? ENOENT : call.error;
 }
 
 /* -------------------------------------------------------------- thread models */

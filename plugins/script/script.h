@@ -37,8 +37,8 @@ struct script_handle {
 enum script_status {
   SCRIPT_OK,
   SCRIPT_MISSING, /* the script does not have this method */
-  SCRIPT_FALSE,
-  SCRIPT_ERROR /* said */
+  SCRIPT_FALSE,   /* only of questions */
+  SCRIPT_ERROR    /* said */
 };
 
 #define SCRIPT_ARGS 5
@@ -46,6 +46,7 @@ enum script_status {
 struct script_call {
   const char *method;
   const char *args[SCRIPT_ARGS]; /* up to NULL */
+  bool is_question;              /* yes or no */
   const void *input;
   size_t input_size;
   struct process_output out; /* data not given: text, to be freed whatever comes back */
