@@ -7,6 +7,7 @@ import threading
 import nbd
 
 from harness import *
+from rawnbd import ZERO, Raw
 
 MIB = 1 << 20
 
@@ -208,6 +209,37 @@ def test_fast_zero():
             assert e.errnum == errno.ENOTSUP
             raise Skip('fallocate cannot punch holes here') from None
         assert h.pread(131072, 0) == bytes(65536) + b'x' * 65536
+
+
+def test_where_fallocate_cannot_do_anything():
+    if sanitized():
+        return  # they do not like to be traced
+    if not shutil.which('strace'):
+        raise Skip('no strace')
+    wrapper = 'strace -f -qq -o /dev/null -e trace=fallocate -e inject=fallocate:error=EOPNOTSUPP ' + \
+        os.environ.get('NBDSRV_WRAPPER', '')
+    with TempDir() as d:
+        path = disk(d)
+        with Server('-v', 'file', path, env={'NBDSRV_WRAPPER': wrapper}) as s:
+            h = s.nbd()
+            h.pwrite(b'x' * 4 * MIB, 0)
+            for length, offset in (3 * MIB, 100), (1, 0), (MIB, 3 * MIB):
+                for flags in 0, nbd.CMD_FLAG_NO_HOLE, nbd.CMD_FLAG_FUA:
+                    h.pwrite(b'x' * length, offset)
+                    expect_error(errno.ENOTSUP, h.zero, length, offset, nbd.CMD_FLAG_FAST_ZERO | flags)
+                    assert h.pread(length, offset) == b'x' * length
+                    h.zero(length, offset, flags)
+                    assert h.pread(length, offset) == bytes(length)
+            h.trim(MIB, 0)
+            h.shutdown()
+            # What nobody waits for any more is not written to the end.
+            os.truncate(path, 1 << 42)
+            with Raw(s) as raw:
+                raw.extended().go().send(ZERO, 0, 1 << 42)
+                wait_for('the first piece', lambda: os.stat(path).st_blocks * 512 > 8 * MIB)
+            wait_for('the connection to end', lambda: s.log().count('debug: closed') == 2)
+            s.signal(signal.SIGTERM)  # strace lets none pass
+            s.process.wait(30 * SLOW)
 
 
 def test_limit_of_file_size():

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The file plugin's trim and zero: by fallocate and the ioctls of block devices.
- * Gets handles that open.c opened; remembers in them what does not work there, and
- * writes zeroes where nothing better does.
+ * Gets handles that open.c opened; remembers in them what does not work there.  Where
+ * nothing does, the server writes zeroes: it sees in between whether they are still
+ * wanted.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -124,10 +125,11 @@ zero_device(struct open_file *h, uint64_t len, uint64_t off, uint32_t flags)
   return error;
 }
 
+/* Less than a sector. */
 static int
-zero_by_writing(struct open_file *h, uint64_t len, uint64_t off)
+zero_edge(const struct open_file *h, uint64_t len, uint64_t off)
 {
-  static const uint8_t zeroes[256 * 1024];
+  static const uint8_t zeroes[4096];
   int error = 0;
 
   while (len > 0 && !error) {
@@ -150,14 +152,12 @@ file_zero(void *handle, uint64_t len, uint64_t off, uint32_t flags)
   if (start < end)
     error = h->is_block ? zero_device(h, end - start, start, flags)
                         : zero_file(h, end - start, start, flags);
-  if (error == EOPNOTSUPP && (flags & NBDSRV_FLAG_FAST_ZERO))
+  if (error == EOPNOTSUPP)
     return ENOTSUP;
-  if (error == EOPNOTSUPP) /* all of it: nothing lies between the edges */
-    start = end = stop;
-  else if (error)
+  if (error)
     return finish(h, error, "zeroing", off, flags);
-  error = zero_by_writing(h, start - off, off);
+  error = zero_edge(h, start - off, off);
   if (!error)
-    error = zero_by_writing(h, stop - end, end);
+    error = zero_edge(h, stop - end, end);
   return error ? error : finish(h, 0, "zeroing", off, flags);
 }
