@@ -55,8 +55,9 @@ filter_LTLIBRARIES += \
 	nbdsrv-spinning-filter.la \
 	nbdsrv-stats-filter.la \
 	nbdsrv-swab-filter.la \
-	nbdsrv-tls-fallback-filter.la \
+	nbdsrv-tar-filter.la \
 	nbdsrv-time-limit-filter.la \
+	nbdsrv-tls-fallback-filter.la \
 	nbdsrv-truncate-filter.la
 
 nbdsrv_blocksize_filter_la_SOURCES = filters/blocksize/blocksize.c \
@@ -165,6 +166,10 @@ nbdsrv_stats_filter_la_SOURCES = filters/stats/stats.c \
 nbdsrv_stats_filter_la_LDFLAGS = $(filter_ldflags)
 nbdsrv_swab_filter_la_SOURCES = filters/swab/swab.c filters/common/pass.h
 nbdsrv_swab_filter_la_LDFLAGS = $(filter_ldflags)
+nbdsrv_tar_filter_la_SOURCES = filters/tar/tar.c filters/tar/find.c \
+	filters/tar/find.h filters/tar/header.c filters/tar/header.h \
+	filters/common/window.h filters/common/extents.h filters/common/pass.h
+nbdsrv_tar_filter_la_LDFLAGS = $(filter_ldflags)
 nbdsrv_time_limit_filter_la_SOURCES = filters/time-limit/time-limit.c \
 	filters/common/clock.h filters/common/pass.h
 nbdsrv_time_limit_filter_la_LDFLAGS = $(filter_ldflags)

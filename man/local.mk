@@ -62,8 +62,9 @@ man1_pods = \
 	man/nbdsrv-spinning-filter.pod \
 	man/nbdsrv-stats-filter.pod \
 	man/nbdsrv-swab-filter.pod \
-	man/nbdsrv-tls-fallback-filter.pod \
+	man/nbdsrv-tar-filter.pod \
 	man/nbdsrv-time-limit-filter.pod \
+	man/nbdsrv-tls-fallback-filter.pod \
 	man/nbdsrv-truncate-filter.pod
 man3_pods = man/nbdsrv-filter.pod man/nbdsrv-plugin.pod
 man5_pods = man/nbdsrv-access.pod

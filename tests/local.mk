@@ -137,8 +137,9 @@ python_tests = \
 	tests/filter-stack.py \
 	tests/filter-stats.py \
 	tests/filter-swab.py \
-	tests/filter-tls-fallback.py \
+	tests/filter-tar.py \
 	tests/filter-time-limit.py \
+	tests/filter-tls-fallback.py \
 	tests/filter-truncate.py
 
 TESTS += $(python_tests)

@@ -2,7 +2,7 @@
 # Filters that nbdkit has too, side by side with them: what a client sees is the same.
 import hashlib
 
-from harness import TempDir, main, pattern
+from harness import TempDir, main, pattern, run
 from nbdkitlib import Bridged, Reference, extents, facts, plugin, try_out
 
 
@@ -37,6 +37,19 @@ def test_ddrescue():
                 f.write('0x%x  0x1000  %s\n' % (i * 0x1000, status))
         found = both('--filter=ddrescue', plugin('file'), d + '/disk', 'ddrescue-mapfile=' + d + '/map', look=blocks)
         assert found[2].count('EIO') == 8 * (16 - 4)
+
+
+def test_tar():
+    with TempDir() as d:
+        for name, seed in ('one', 1), ('disk.img', 2), ('three', 3):
+            with open(d + '/' + name, 'wb') as f:
+                f.write(pattern(10000 * seed, seed))
+        for format in 'gnu', 'pax', 'ustar':
+            run(['tar', '-C', d, '--format=' + format, '-cf', d + '/tar', 'one', 'disk.img', 'three'])
+            found = both('-r', '--filter=tar', plugin('file'), d + '/tar', 'tar-entry=disk.img', look=blocks)
+            assert found[0]['size'] == 20000
+            found = both('--filter=tar', plugin('file'), d + '/tar', 'tar-entry=three', look=blocks)
+            assert found[0]['size'] == 30000
 
 
 main(globals())
