@@ -25,6 +25,7 @@ tests_fuzz_stream_CFLAGS = $(server_nbdsrv_CFLAGS)
 tests_fuzz_stream_LDFLAGS = $(tests_fuzz_client_LDFLAGS)
 
 tests_fuzz_pieces_SOURCES = tests/fuzz/pieces.c filters/partition/table.c $(server_sources)
+tests_fuzz_pieces_LDADD = $(GNUTLS_LIBS)
 tests_fuzz_pieces_CPPFLAGS = $(tests_fuzz_client_CPPFLAGS)
 tests_fuzz_pieces_CFLAGS = $(server_nbdsrv_CFLAGS)
 tests_fuzz_pieces_LDFLAGS = $(tests_fuzz_client_LDFLAGS)
