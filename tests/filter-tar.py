@@ -281,10 +281,10 @@ def test_an_endless_row_of_headers():
         with open(d + '/script', 'w') as f:
             f.write('''case $1 in
                 get_size) echo 1E ;;
-                pread) : >%s/begun; while :; do cat %s/block; done | head -c $3 ;;
+                pread) : >%s/begun; head -c $3 %s/blocks ;;
                 *) exit 2 ;;
                 esac''' % (d, d))
-        with open(d + '/block', 'wb') as f:
+        with open(d + '/blocks', 'wb') as f:
             f.write(header(b'one') * 1024)
         os.chmod(d + '/script', 0o755)
         with Server('-v', '--filter=tar', 'sh', d + '/script', 'tar-entry=disk.img') as s:
