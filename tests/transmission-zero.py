@@ -47,6 +47,40 @@ def test_exabytes_of_written_zeroes_end_with_the_server_or_the_client():
             os.unlink(path)
 
 
+def temporary_bytes(s):
+    """What the server's file without a name takes."""
+    proc, sizes = '/proc/%d/fd/' % s.pid, [0]
+    for fd in os.listdir(proc):
+        if '(deleted)' in os.readlink(proc + fd):
+            sizes.append(os.stat(proc + fd).st_blocks * 512)
+    return max(sizes)
+
+
+def test_long_loops_of_filters_end_with_the_client():
+    with TempDir() as d:
+        path = d + '/calls'
+        disk = [RECORDER, 'size=2E', 'keep=1M', 'extent=1E', 'record=' + path]
+        limit = {'TMPDIR': d, 'NBDSRV_WRAPPER': 'prlimit --fsize=8000000000 ' + os.environ.get('NBDSRV_WRAPPER', '')}
+        for command, flags, args in (
+                (ZERO, 0, ['--filter=nozero', *disk, 'zeromode=emulate']),
+                (CACHE, 0, ['--filter=nocache', *disk, 'cachemode=emulate']),
+                (ZERO, 0, ['--filter=checkwrite', *disk, 'without=extents']),
+                (ZERO, 0, ['--filter=blocksize', *disk, 'maxlen=64k']),
+                (TRIM, 0, ['--filter=blocksize', *disk, 'maxlen=64k']),
+                (CACHE, 0, ['--filter=blocksize', *disk, 'maxlen=64k']),
+                (ZERO, NO_HOLE, ['--filter=cow', *disk]),
+                (CACHE, 0, ['--filter=cow', *disk, 'cow-on-cache=true']),
+                (ZERO, NO_HOLE, ['--filter=cache', *disk])):
+            with Server('-v', *args, env=limit) as s, Raw(s) as raw:
+                raw.extended().go().send(command, 0, 1 << 60, flags)
+                wait_for('the first pieces', lambda: temporary_bytes(s) > 1 << 20 or
+                         len(calls(path)) > 10)
+                raw.sock.close()
+                wait_for('the connection to end %s' % args, lambda: 'debug: closed' in s.log())
+            if os.path.exists(path):
+                os.unlink(path)
+
+
 def test_fast_zero_fails_before_anything_is_written():
     with TempDir() as d:
         with Server(RECORDER, 'without=zero', 'without=fast-zero', 'record=' + d + '/calls') as s:

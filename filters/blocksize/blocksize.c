@@ -215,6 +215,8 @@ zero_middle(const struct handle *h, const uint8_t *buf, uint64_t len, uint64_t o
     flags &= ~NBDSRV_FLAG_FAST_ZERO;
     len -= n;
     off += n;
+    if (len > 0 && !error) /* is it still wanted? */
+      error = nbdsrv_sleep(0);
   }
   return error;
 }
@@ -278,6 +280,8 @@ blocksize_trim(void *handle, uint64_t len, uint64_t off, uint32_t flags)
     error = nbdsrv_next_trim(h->pass.next, n, off, piece_flags(h, flags));
     off += n;
     p.middle -= n;
+    if (p.middle > 0 && !error)
+      error = nbdsrv_sleep(0);
   }
   return flush_after(h, flags, error);
 }
@@ -294,6 +298,8 @@ blocksize_cache(void *handle, uint64_t len, uint64_t off, uint32_t flags)
     uint64_t n = end - off < h->maxlen ? end - off : h->maxlen;
     error = nbdsrv_next_cache(h->pass.next, n, off, flags);
     off += n;
+    if (off < end && !error)
+      error = nbdsrv_sleep(0);
   }
   return error;
 }

@@ -318,7 +318,7 @@ zero_here(struct handle *h, uint64_t len, uint64_t off, uint32_t flags)
                   ? blocks_write(h->blocks, &h->below, NULL, len, off, BLOCK_DIRTY)
                   : blocks_zero(h->blocks, &h->below, len, off, BLOCK_DIRTY);
 
-  if (error)
+  if (error && error != ESHUTDOWN)
     error = make_way(h, len, off) ? error
                                   : zero_through(h, len, off, flags | h->flush_flags);
   return error;

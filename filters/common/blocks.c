@@ -200,8 +200,8 @@ store(struct blocks *b, const void *buf, uint64_t len, uint64_t off)
       buf ? tempfile_store(b->fd, buf, len, off) : tempfile_zero(b->fd, len, off);
   uint64_t last, now;
 
-  if (!error)
-    return 0;
+  if (!error || error == ESHUTDOWN)
+    return error;
   last = atomic_load(&b->complained);
   now = clock_ns();
   if ((!last || now - last >= COMPLAIN_NS) &&
@@ -225,6 +225,8 @@ copy_up(struct blocks *b, const struct below *below, uint64_t len, uint64_t off)
       error = store(b, buf, n, off);
     len -= n;
     off += n;
+    if (len > 0 && !error) /* is it still wanted? */
+      error = nbdsrv_sleep(0);
   }
   free(buf);
   return error;

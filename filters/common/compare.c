@@ -77,6 +77,8 @@ compare_below(struct nbdsrv_next *next, const void *buf, uint64_t len, uint64_t 
     }
     len -= n;
     off += n;
+    if (len > 0 && !error) /* is it still wanted? */
+      error = nbdsrv_sleep(0);
   }
   return error;
 }

@@ -91,6 +91,8 @@ tempfile_zero(int fd, uint64_t len, uint64_t off)
     error = tempfile_store(fd, zeroes, n, off);
     len -= n;
     off += n;
+    if (len > 0 && !error) /* is it still wanted? */
+      error = nbdsrv_sleep(0);
   }
   return error;
 }

@@ -11,7 +11,7 @@ int tempfile_open(int *fd);
 /* What was never stored is zero. */
 int tempfile_load(int fd, void *buf, uint64_t len, uint64_t off);
 int tempfile_store(int fd, const void *buf, uint64_t len, uint64_t off);
-int tempfile_zero(int fd, uint64_t len, uint64_t off);
+int tempfile_zero(int fd, uint64_t len, uint64_t off); /* ESHUTDOWN: nobody waits */
 
 /* Gives space back, where that is possible. */
 void tempfile_punch(int fd, uint64_t len, uint64_t off);

@@ -46,6 +46,8 @@ read_and_drop(struct nbdsrv_next *next, uint64_t len, uint64_t off)
     error = nbdsrv_next_read(next, buf, n, off, 0);
     len -= n;
     off += n;
+    if (len > 0 && !error) /* is it still wanted? */
+      error = nbdsrv_sleep(0);
   }
   free(buf);
   return error;

@@ -64,6 +64,8 @@ write_zeroes(struct nbdsrv_next *next, uint64_t len, uint64_t off, uint32_t flag
     error = nbdsrv_next_write(next, zeroes, n, off, flags & NBDSRV_FLAG_FUA);
     len -= n;
     off += n;
+    if (len > 0 && !error) /* is it still wanted? */
+      error = nbdsrv_sleep(0);
   }
   return error;
 }
