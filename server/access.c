@@ -148,31 +148,33 @@ groups_of(const struct connection *conn, size_t *count)
   return groups;
 }
 
-/* A name that is malformed is no name. */
-static void
-parse_name(const char *name, struct dn *dn)
+/* 0, or an errno value: of a name that cannot be read nobody knows whom it denies. */
+static int
+parse_name(const struct access_rules *rules, enum access_key key, const char *name,
+           struct dn *dn)
 {
-  if (name && dn_parse(name, dn) != 0)
-    *dn = (struct dn){0};
+  return name && rules->has_key[key] ? dn_parse(name, dn) : 0;
 }
 
-static void
+static int
 describe_peer(const struct connection *conn, const struct access_rules *rules,
               struct access_peer *peer)
 {
   struct tls_session *tls = conn->transport.tls;
   const struct sockaddr *address =
       conn->peer_len ? (const struct sockaddr *)&conn->peer : NULL;
+  int error;
 
   *peer = (struct access_peer){.uid = conn->uid, .gid = conn->gid, .tls = tls != NULL};
   peer->has_address = address_of_peer(address, conn->peer_len, &peer->address);
   if (rules->has_key[ACCESS_GID])
     peer->groups = groups_of(conn, &peer->group_count);
-  if (tls) {
-    peer->user = tls_peer_user(tls);
-    parse_name(tls_peer_dn(tls), &peer->dn);
-    parse_name(tls_peer_issuer(tls), &peer->issuer);
-  }
+  if (!tls)
+    return 0;
+  peer->user = tls_peer_user(tls);
+  error = parse_name(rules, ACCESS_DN, tls_peer_dn(tls), &peer->dn);
+  return error ? error
+               : parse_name(rules, ACCESS_ISSUER, tls_peer_issuer(tls), &peer->issuer);
 }
 
 static void
@@ -188,6 +190,7 @@ access_view_open(struct access *access, const struct connection *conn,
                  struct access_view *view)
 {
   struct access_peer peer;
+  int error;
 
   *view = (struct access_view){.access = access};
   pthread_mutex_lock(&access->lock);
@@ -197,10 +200,13 @@ access_view_open(struct access *access, const struct connection *conn,
   view->found = calloc(view->rules->count, sizeof *view->found);
   if (!view->found)
     return ENOMEM;
-  describe_peer(conn, view->rules, &peer);
-  view->count = access_match_peer(view->rules, &peer, view->found);
+  error = describe_peer(conn, view->rules, &peer);
+  if (error)
+    log_connection_debug(conn, "the name in its certificate: %s", strerror(error));
+  else
+    view->count = access_match_peer(view->rules, &peer, view->found);
   forget_peer(&peer);
-  return 0;
+  return error;
 }
 
 void

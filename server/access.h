@@ -29,7 +29,8 @@ struct access_view {
   size_t count;
 };
 
-/* 0 or ENOMEM.  access_view_close is due in both cases. */
+/* 0 or an errno value: the client may have nothing.  access_view_close is due in both
+ * cases. */
 int access_view_open(struct access *access, const struct connection *conn,
                      struct access_view *view);
 void access_view_close(struct access_view *view);

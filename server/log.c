@@ -16,6 +16,7 @@
 #include "connection.h"
 #include "layer.h"
 #include "log.h"
+#include "utf8.h"
 
 static const char *program = "nbdsrv";
 static const char *instance; /* --name */
@@ -106,13 +107,18 @@ log_call_leave(struct log_call *before)
   current = before;
 }
 
-/* Control characters of a client's or a file's making do not reach the terminal. */
+/* Control characters of a client's or a file's making do not reach the terminal:
+ * neither those of ASCII nor those behind it, of which one (CSI) does what ESC [ does.
+ */
 static void
-make_printable(char *s)
+make_printable(char *s, size_t size)
 {
+  s[utf8_mend(s, size - 1, s)] = '\0';
   for (; *s; s++)
     if ((unsigned char)*s < ' ' || *s == 0x7f)
       *s = *s == '\t' || *s == '\n' ? ' ' : '?';
+    else if ((unsigned char)s[0] == 0xc2 && (unsigned char)s[1] < 0xa0)
+      s[0] = s[1] = '?';
 }
 
 /* "nbdsrv", or "nbdsrv[NAME]". */
@@ -156,7 +162,6 @@ put_line(int priority, const char *kind, const char *prefix, const char *text)
                   text);
   if (len > (int)sizeof line - 2)
     len = (int)sizeof line - 2;
-  make_printable(line);
   line[len] = '\n';
   if (write(to_file ? file : STDERR_FILENO, line, (size_t)len + 1) == -1) {
     /* There is nobody left to tell. */
@@ -188,6 +193,7 @@ vlog(int priority, const char *kind, const struct connection *conn,
 
   make_prefix(prefix, sizeof prefix, conn, layer);
   vsnprintf(text, sizeof text, fmt, args);
+  make_printable(text, sizeof text);
   put_line(priority, kind, prefix, text);
 }
 

@@ -279,6 +279,8 @@ explain(struct tls_session *s, int code, char why[TLS_WHY_MAX])
     gnutls_free(text.data);
   } else if (s->unknown_user[0])
     snprintf(why, TLS_WHY_MAX, "there is no key for user '%s'", s->unknown_user);
+  else if (code == GNUTLS_E_RECEIVED_DISALLOWED_NAME)
+    snprintf(why, TLS_WHY_MAX, "the client's name has a NUL in it");
   else if (code == GNUTLS_E_FATAL_ALERT_RECEIVED)
     snprintf(why, TLS_WHY_MAX, "the client refuses: %s",
              gnutls_alert_get_name(gnutls_alert_get(s->gnutls)));
@@ -295,32 +297,45 @@ explain(struct tls_session *s, int code, char why[TLS_WHY_MAX])
 
 /* ----------------------------------------------------------------------------- peer */
 
+/* A certificate need not have one: "". */
 static char *
 take_name(gnutls_x509_crt_t cert,
           int (*get)(gnutls_x509_crt_t cert, gnutls_datum_t *name, unsigned flags))
 {
   gnutls_datum_t name;
   char *copy;
+  int r = get(cert, &name, 0);
 
-  if (get(cert, &name, 0) != 0)
-    return NULL;
+  if (r != 0)
+    return r == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE ? strdup("") : NULL;
   copy = strndup((const char *)name.data, name.size);
   gnutls_free(name.data);
   return copy;
 }
 
-/* Only what was verified says who somebody is. */
+/* NULL: the client gave a name with a NUL in it, of which only the part before it was
+ * looked at for the key.  Nobody is called that. */
+static int
+find_user(struct tls_session *s)
+{
+  const char *user = gnutls_psk_server_get_username(s->gnutls);
+
+  if (!user)
+    return GNUTLS_E_RECEIVED_DISALLOWED_NAME;
+  s->user = strdup(user);
+  return s->user ? 0 : ENOMEM;
+}
+
+/* Only what was verified says who somebody is.  0, an errno value, or GnuTLS's code. */
 static int
 find_peer(struct tls_session *s)
 {
-  const char *user =
-      s->credentials->psk ? gnutls_psk_server_get_username(s->gnutls) : NULL;
   const gnutls_datum_t *chain = gnutls_certificate_get_peers(s->gnutls, NULL);
   gnutls_x509_crt_t cert;
 
-  if (user && !(s->user = strdup(user)))
-    return ENOMEM;
-  if (!s->credentials->verify_peer || s->credentials->psk || !chain)
+  if (s->credentials->psk)
+    return find_user(s);
+  if (!s->credentials->verify_peer || !chain)
     return 0;
   if (gnutls_x509_crt_init(&cert) != 0)
     return ENOMEM;

@@ -32,6 +32,7 @@ python_tests = \
 	tests/handshake-masks.py \
 	tests/tls-handshake.py \
 	tests/tls-certificates.py \
+	tests/tls-names.py \
 	tests/tls-options.py \
 	tests/tls-transmission.py \
 	tests/tls-reload.py \
@@ -143,7 +144,7 @@ python_tests = \
 	tests/filter-truncate.py
 
 TESTS += $(python_tests)
-EXTRA_DIST += $(python_tests) tests/access.py tests/blockmodel.py tests/compile.py tests/dataexpr.py tests/harness.py tests/rawnbd.py tests/rawtls.py tests/tlsfiles.py \
+EXTRA_DIST += $(python_tests) tests/access.py tests/blockmodel.py tests/compile.py tests/dataexpr.py tests/gnutlslib.py tests/harness.py tests/rawnbd.py tests/rawtls.py tests/tlsfiles.py \
 	tests/opener.py tests/scriptlib.py
 EXTRA_DIST += tests/README.md tests/protocol.md tests/tsan.supp tests/abi examples
 
