@@ -149,9 +149,9 @@ handle_starttls(struct connection *conn, const struct option *option)
   error = tls_accept(conn->server->tls, &conn->transport, conn->deadline_ns, text);
   if (error == ETIMEDOUT) /* handshake.c says so */
     return error;
-  if (error)
+  if (error && !atomic_load(&conn->server->quitting))
     log_connection_error(conn, "TLS handshake: %s", text);
-  else if (log_is_verbose()) {
+  else if (!error && log_is_verbose()) {
     tls_describe(conn->transport.tls, text);
     log_connection_debug(conn, "TLS: %s", text);
   }

@@ -7,6 +7,7 @@ import threading
 
 from harness import Server, TempDir, main, sanitized, wait_for
 from rawnbd import *
+from tlsfiles import TlsServer
 
 MIB = 1 << 20
 
@@ -28,6 +29,22 @@ def test_idle_connections():
         for raw in clients:
             raw.sock.close()
         wait_for('their threads to end', lambda: s.threads() <= threads + 1)
+
+
+def test_idle_connections_over_tls():
+    with TlsServer('x509', 'memory', '1G') as s:
+        threads, rss = s.threads(), s.rss()
+        clients = [s.raw() for _ in range(100)]
+        for raw in clients:
+            raw.structured().go()
+            assert raw.write(0, bytes(300000)) == 0
+            raw.read(0, 300000)
+        assert s.threads() - threads <= 100 + sanitized()
+        if not sanitized():
+            wait_for('idle clients to cost less than 128 KiB each',
+                     lambda: (s.rss() - rss) / 100 < 128 << 10, 5)
+        for raw in clients:
+            raw.sock.close()
 
 
 def test_clients_wait_where_descriptors_run_out():

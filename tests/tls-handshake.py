@@ -266,6 +266,7 @@ def test_server_ends_amid_stalled_handshakes():
             raw.option_reply()
         s.stop()
         assert all(raw.is_closed() for raw in stalled)
+        assert not log_lines(s, 'error: '), s.log()
 
 
 def test_required_tls_and_a_plain_client():
