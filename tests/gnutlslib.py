@@ -38,7 +38,8 @@ class PskSocket:
 
     def recv(self, n):
         buf = ctypes.create_string_buffer(n)
-        return buf.raw[:self._call('gnutls_record_recv', self.session, buf, n)]
+        got = self._call('gnutls_record_recv', self.session, buf, n)
+        return buf.raw[:got]
 
     def settimeout(self, seconds):
         pass
