@@ -82,7 +82,6 @@ collect(struct known *known, const char *dir, const char *prefix, const char *su
 static void
 unknown(const char *name, bool filter)
 {
-  const char *kind = filter ? "filter" : "plugin";
   struct known known = {0};
   char *shown = printable(name), hint[512];
   const char *nearest;
@@ -99,10 +98,12 @@ unknown(const char *name, bool filter)
     snprintf(hint, sizeof hint, "the script's lines end in CR LF: convert it");
   else if (nearest)
     snprintf(hint, sizeof hint, "did you mean '%s'?", nearest);
+  else if (filter)
+    snprintf(hint, sizeof hint, "filters built for nbdkit cannot be loaded");
   else
     snprintf(hint, sizeof hint,
-             "a package nbdkit-plugin-%s or nbdkit-%s-%s may have it", shown, shown,
-             kind);
+             "a package nbdkit-plugin-%s or nbdkit-%s-plugin may have it", shown,
+             shown);
   if (filter)
     log_error("no filter '%s': %s/nbdsrv-%s-filter.so is not there; %s; see nbdsrv(1)",
               shown, loader_filter_dir(), shown, hint);

@@ -18,10 +18,8 @@ def dropin():
     """A directory to be in, and the environment where nbdkit is nbdsrv."""
     with TempDir() as d:
         os.mkdir(d + '/bin')
-        os.symlink(os.path.abspath(BUILDDIR + '/server/nbdsrv'), d + '/bin/nbdkit')
-        libs = os.path.abspath(BUILDDIR + '/.libs')
-        yield d, dict(os.environ, PATH=d + '/bin:' + os.environ['PATH'], NBDSRV_PLUGINDIR=libs, NBDSRV_FILTERDIR=libs,
-                      **FOREIGN)
+        os.symlink(os.path.abspath(NBDSRV), d + '/bin/nbdkit')
+        yield d, dict(os.environ, PATH=d + '/bin:' + os.environ['PATH'], **FOREIGN)
 
 
 def make_files(d):
