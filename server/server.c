@@ -9,7 +9,6 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -172,7 +171,6 @@ nbdsrv_sleep(uint64_t ns)
     fds[count++] = (struct pollfd){.fd = server_running->quit_fd, .events = POLLIN};
   if (conn) /* no events asked for: errors and the end of both directions come anyway */
     fds[count++] = (struct pollfd){.fd = conn->transport.fd_out};
-  prctl(PR_SET_TIMERSLACK, 1); /* else it oversleeps by 50 us */
   clock_gettime(CLOCK_MONOTONIC, &until);
   until.tv_sec += (time_t)(ns / 1000000000);
   until.tv_nsec += (long)(ns % 1000000000);
