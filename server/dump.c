@@ -114,8 +114,24 @@ dump_identity(FILE *out, const struct layer *plugin, const char *name,
           plugin->module->bridge ? NBDKIT_LATEST_API : NBDSRV_ABI);
 }
 
+/* Of the whole stack.  Without dump_instance (), threads () is for after ready (). */
+static uint32_t
+settled_threads(const struct layer *layer)
+{
+  uint32_t least = NBDSRV_THREADS_PARALLEL;
+
+  for (; layer; layer = layer->below) {
+    const struct nbdsrv_plugin *ops = layer->ops;
+    bool asked = ops->threads && (ops->dump_instance || layer->module->bridge);
+
+    least =
+        layer_stricter(asked ? ops->threads(layer->inst) : ops->thread_model, least);
+  }
+  return least;
+}
+
 static void
-dump_fields(FILE *out, const struct layer *plugin)
+dump_fields(FILE *out, const struct layer *plugin, uint32_t threads)
 {
   const struct nbdsrv_plugin *ops = plugin->ops;
 
@@ -123,11 +139,7 @@ dump_fields(FILE *out, const struct layer *plugin)
   fprintf(out, "api_version=%u\n", ops->abi);
   fprintf(out, "struct_size=%u\n", ops->size);
   fprintf(out, "max_thread_model=%s\n", dump_thread_model(ops->thread_model));
-  /* Without dump_instance (), threads () is for after ready (). */
-  fprintf(out, "thread_model=%s\n",
-          dump_thread_model(ops->dump_instance && ops->threads
-                                ? ops->threads(plugin->inst)
-                                : ops->thread_model));
+  fprintf(out, "thread_model=%s\n", dump_thread_model(threads));
   fprintf(out, "errno_is_preserved=1\n"); /* errors are return values */
   for (const struct nbdsrv_param *p = ops->params; p && p->name; p++)
     if (p->flags & NBDSRV_MAGIC)
@@ -156,9 +168,9 @@ dump_plugin(FILE *out, const struct layer *top)
   while (plugin->below)
     plugin = plugin->below;
   if (plugin->module->bridge)
-    nbdkit_bridge_dump(out, plugin);
+    nbdkit_bridge_dump(out, plugin, settled_threads(top));
   else
-    dump_fields(out, plugin);
+    dump_fields(out, plugin, settled_threads(top));
   dump_own(plugin);
   for (const struct layer *layer = top; layer != plugin; layer = layer->below) {
     fprintf(out, "%s_path=%s\n", layer->ops->name, layer->module->path);

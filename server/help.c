@@ -293,5 +293,5 @@ help_version(FILE *out, const struct options *options, const struct layer *top)
   fprintf(out, "%s %s\n", options->program, help_program_version(options));
   for (const struct layer *layer = top; layer; layer = layer->below)
     fprintf(out, "%s %s\n", layer->ops->name,
-            layer->ops->version ? layer->ops->version : PACKAGE_VERSION);
+            layer->ops->version ? layer->ops->version : help_program_version(options));
 }

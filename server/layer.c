@@ -147,16 +147,20 @@ parallelism(uint32_t model)
 }
 
 uint32_t
+layer_stricter(uint32_t a, uint32_t b)
+{
+  return parallelism(a) < parallelism(b) ? a : b;
+}
+
+uint32_t
 layer_threads(const struct layer *layer)
 {
   uint32_t least = NBDSRV_THREADS_PARALLEL;
 
-  for (; layer; layer = layer->below) {
-    uint32_t model = layer->ops->threads ? layer->ops->threads(layer->inst)
-                                         : layer->ops->thread_model;
-    if (parallelism(model) < parallelism(least))
-      least = model;
-  }
+  for (; layer; layer = layer->below)
+    least = layer_stricter(layer->ops->threads ? layer->ops->threads(layer->inst)
+                                               : layer->ops->thread_model,
+                           least);
   return least;
 }
 

@@ -63,6 +63,7 @@ void layer_free(struct layer *top); /* the whole stack, stop () where owed */
 int layer_ready(struct layer *top); /* the plugin first */
 int layer_start(struct layer *top);
 uint32_t layer_threads(const struct layer *top); /* the least parallel of the stack */
+uint32_t layer_stricter(uint32_t a, uint32_t b); /* the less parallel model */
 int layer_list(struct layer *top, struct nbdsrv_exports *exports);
 
 /* Asks all layers, outermost first, whether they want this client. */

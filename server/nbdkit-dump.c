@@ -67,7 +67,7 @@ static const struct {
 };
 
 void
-nbdkit_bridge_dump(FILE *out, const struct layer *layer)
+nbdkit_bridge_dump(FILE *out, const struct layer *layer, uint32_t threads)
 {
   const struct bridge *bridge = layer->module->bridge;
   const struct nbdkit_plugin *p = &bridge->plugin;
@@ -76,8 +76,7 @@ nbdkit_bridge_dump(FILE *out, const struct layer *layer)
   fprintf(out, "api_version=%d\n", p->api_version);
   fprintf(out, "struct_size=%llu\n", (unsigned long long)p->struct_size);
   fprintf(out, "max_thread_model=%s\n", dump_thread_model(layer->ops->thread_model));
-  fprintf(out, "thread_model=%s\n",
-          dump_thread_model(layer->ops->threads(layer->inst)));
+  fprintf(out, "thread_model=%s\n", dump_thread_model(threads));
   fprintf(out, "errno_is_preserved=%d\n", p->errno_is_preserved != 0);
   if (p->magic_config_key)
     fprintf(out, "magic_config_key=%s\n", p->magic_config_key);

@@ -29,8 +29,9 @@ void nbdkit_bridge_begin(struct module *module);
  * not survive dlclose. */
 void nbdkit_bridge_unload(struct module *module);
 
-/* --dump-plugin as nbdkit prints it, but for what the plugin adds. */
-void nbdkit_bridge_dump(FILE *out, const struct layer *layer);
+/* --dump-plugin as nbdkit prints it, but for what the plugin adds.  threads: the model
+ * of the whole stack. */
+void nbdkit_bridge_dump(FILE *out, const struct layer *layer, uint32_t threads);
 
 /* Strings that plugins interned for one connection. */
 void nbdkit_strings_free(struct nbdkit_string **list);

@@ -119,6 +119,13 @@ def test_fua_and_fast_zero():
         expect_error(errno.ENOTSUP, h.zero, 4096, 1, nbd.CMD_FLAG_FAST_ZERO)
 
 
+def test_extents_in_small_answers():
+    """The layer below answers about 512 bytes at a time, whatever it is asked."""
+    with Server('--filter=blocksize', 'eval', 'minblock=4k', 'maxlen=32k', 'get_size=echo 64k', 'pread=exit 1',
+                'extents=case $4 in 1024|1536) type=hole,zero;; *) type=;; esac; echo $4 512 $type') as s:
+        assert extents(s.nbd(), 65536) == [(1024, 0), (1024, 3), (63488, 0)]
+
+
 def test_nonsense():
     for arg in 'minblock=3', 'minblock=128k':
         assert 'minblock' in refused('--filter=blocksize', 'memory', '1M', arg)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # The noparallel filter.  Two reads that wait for an hour show what else still runs.
-from harness import Server, TempDir, main, refused
+from harness import Server, TempDir, main, nbdsrv, refused
 
 HOUR = 'rdelay=3600'
 
@@ -46,6 +46,13 @@ def test_connections():
 
 def test_wrong_word():
     assert 'serialize' in refused('--filter=noparallel', 'memory', '1M', 'serialize=none')
+
+
+def test_dump_plugin():
+    for mode in 'requests', 'all-requests', 'connections':
+        lines = nbdsrv('--filter=noparallel', 'memory', 'serialize=' + mode, '--dump-plugin').stdout.splitlines()
+        assert 'thread_model=serialize_' + mode.replace('-', '_') in lines, lines
+        assert 'max_thread_model=parallel' in lines and 'noparallel_serialize=' + mode in lines, lines
 
 
 main(globals())

@@ -179,8 +179,8 @@ def test_lines_of_virt_v2v():
                     log = p.communicate()[1].decode()
                 assert p.returncode == 0, log
                 assert 'nbdkit: debug: ' in log and 'pread' not in log, log
-                with contextlib.suppress(FileNotFoundError):  # nbdkit leaves them
-                    os.unlink(d + '/s')
+                os.unlink(d + '/p')
+                assert not os.path.exists(d + '/s')
         assert os.stat(d + '/b.img').st_size == 3 << 20
 
 
@@ -199,7 +199,16 @@ def test_it_ends_with_the_program_that_started_it():
         script = 'nbdkit --exit-with-parent -P p -U s file a.img & while ! test -s p; do sleep .05; done; kill -9 $$'
         p = subprocess.Popen(['sh', '-c', script], env=env, cwd=d)
         assert p.wait() == -signal.SIGKILL
-        wait_for('the end of the server', lambda: not os.path.exists(d + '/p'))
+        # nbdkit leaves its pid file
+        wait_for('the end of the server', lambda: not os.path.exists(d + '/s'))
+        assert int(open(d + '/p').read()) > 1
+
+
+def test_versions():
+    with dropin() as (d, env):
+        out = run(['nbdkit', '--version', '--filter=cow', '--filter=offset', 'file'], env=env).stdout.splitlines()
+        version = out[0].split()[1]
+        assert out == ['%s %s' % (name, version) for name in ('nbdkit', 'cow', 'offset', 'file')], out
 
 
 main(globals())

@@ -40,6 +40,18 @@ def test_size():
         assert h.get_size() == 7 << 60 and h.pread(4, 0) == b'end\0'
 
 
+def test_offsets_with_suffixes():
+    assert content('1 @1k 2 @+1K 3 @-1k 4 @^2k 5') == b'\1' + bytes(1023) + b'\2' + bytes(1) + b'\4' + bytes(1021) + \
+        b'\5\3'
+    with Server('data', '1 @3M 2 @1G 3 @2t 4 @5p 5 @7E 6') as s:
+        h = s.nbd()
+        assert h.get_size() == (7 << 60) + 1
+        for value, off in enumerate([0, 3 << 20, 1 << 30, 2 << 40, 5 << 50, 7 << 60], 1):
+            assert h.pread(1, off) == bytes([value]), off
+    for text in '@8E', '@0x1k', '@1kk', '@1 k', '1*2k', '@010k', '@9007199254740992k':
+        assert 'line 1' in refused('data', text), text
+
+
 def test_made_of_other_expressions():
     e = Expressions(1)
     for _ in range(6):

@@ -57,17 +57,27 @@ def test_types():
         assert 'bad' not in os.listdir(d)
 
 
+def test_sharing():
+    with TempDir() as d, Server('ondemand', 'dir=' + d, '1M', TRUNCATE, 'share=true') as s:
+        one, two = s.nbd('disk'), s.nbd('disk')
+        one.pwrite(b'hello', 1000)
+        assert two.pread(5, 1000) == b'hello'
+        # Another server that locks is refused nothing either: this one has no lock.
+        with Server('ondemand', 'dir=' + d, '1M', TRUNCATE) as locking:
+            assert locking.nbd('disk').pread(5, 1000) == b'hello'
+
+
 def test_names():
     with TempDir() as d, Server('ondemand', 'dir=' + d, '1M', TRUNCATE) as s:
-        good = ['a', 'b c', '-x', 'ä', '*', 'a\\b', 'a~b', '$(id)', 'x' * 255, "it's"]
+        good = ['a', 'b c', '-x', 'ä', '*', 'a\\b', 'a~b', '$(id)', 'x' * 255, "it's", 'a.b', 'a..b', '52:54:00:12:34:56']
         for name in good:
             assert s.nbd(name).get_size() == MIB
         assert sorted(os.listdir(d)) == sorted(good)
-        for name in 'a.b', '.', '..', '../x', 'a/b', '/etc/passwd', 'a:b', 'x' * 256:
+        for name in '.a', '.', '..', '../x', 'a/b', '/etc/passwd', '.nbdsrv1', 'x' * 256:
             is_refused(s, name, 'is no name for a disk')
         assert sorted(os.listdir(d)) == sorted(good)
         assert s.nbd(setup=asks_for_infos).get_canonical_export_name() == 'default'
-        open(d + '/not.a.disk', 'w').close()
+        open(d + '/.not-a-disk', 'w').close()
         os.mkdir(d + '/directory')
         assert sorted(name for name, _ in exports(s)) == sorted(good + [''])
 

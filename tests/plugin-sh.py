@@ -235,6 +235,8 @@ def test_errors():
                 ('echo "  ENOSPC foo" >&2; exit 1', errno.EIO, 'ENOSPC foo'),
                 ('echo enospc foo >&2; exit 1', errno.ENOSPC, 'pread: foo'),
                 ('echo ESHUTDOWN >&2; exit 255', errno.ESHUTDOWN, ''),
+                ('echo EPIPE >&2; exit 1', errno.EIO, 'Broken pipe'),
+                ('echo EACCES go away >&2; exit 1', errno.EIO, 'pread: go away'),
                 ('exit 1', errno.EIO, 'exit code 1, and nothing on stderr'),
                 ('exit 9', errno.EIO, 'exit code 9'),
                 ('exit 2', errno.EIO, 'pread is missing'),
@@ -381,6 +383,8 @@ def test_lists():
                 ('\\n', [('', '')])):
             with Server('sh', plain(d, "list_exports) printf '%s' ;;" % text)) as s:
                 assert exports(s) == expected, (text, exports(s))
+        with Server('sh', plain(d, 'default_export) echo ENOENT none >&2; exit 1 ;;')) as s:
+            assert exports(s) == []
         with Server('sh', plain(d, "default_export) printf 'INTERLEAVED\\nthis\\nthat\\n' ;;")) as s:
             assert exports(s) == [('this', '')]
             assert s.nbd(setup=asks_for_infos).get_canonical_export_name() == 'this'

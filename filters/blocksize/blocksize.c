@@ -304,7 +304,8 @@ blocksize_cache(void *handle, uint64_t len, uint64_t off, uint32_t flags)
   return error;
 }
 
-/* As far as one request below goes: the client asks for the rest. */
+/* As far as one request below goes: the client asks for the rest.  More than one if
+ * the answer ends before what was asked for begins. */
 static int
 blocksize_extents(void *handle, uint64_t len, uint64_t off, uint32_t flags,
                   struct nbdsrv_extents *extents)
@@ -312,10 +313,17 @@ blocksize_extents(void *handle, uint64_t len, uint64_t off, uint32_t flags,
   const struct handle *h = handle;
   uint64_t start = start_of(h, off);
   uint64_t most = (off - start + len + h->block - 1) & ~(h->block - 1);
+  uint64_t from, reached = start;
+  int error;
 
   if (most > h->maxlen)
     most = h->maxlen;
-  return extents_pass(h->pass.next, most, start, flags, UINT64_MAX, 0, extents, NULL);
+  do {
+    from = reached;
+    error = extents_pass(h->pass.next, most - (from - start), from, flags, UINT64_MAX,
+                         0, extents, &reached);
+  } while (!error && reached > from && reached <= off && reached - start < most);
+  return error;
 }
 
 static struct nbdsrv_plugin filter = {

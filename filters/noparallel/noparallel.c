@@ -2,6 +2,8 @@
 /* The noparallel filter: a stricter thread model for what lies below.
  * Only says so; operations do not meet it.
  */
+#include <stdio.h>
+
 #include <nbdsrv-filter.h>
 
 enum mode { REQUESTS, ALL_REQUESTS, CONNECTIONS };
@@ -30,12 +32,22 @@ noparallel_threads(void *inst)
   }
 }
 
+/* That there is one has the server ask for the thread model. */
+static void
+noparallel_dump(void *inst)
+{
+  static const char *const modes[] = {"requests", "all-requests", "connections"};
+
+  printf("noparallel_serialize=%s\n", modes[((struct noparallel *)inst)->mode]);
+}
+
 static struct nbdsrv_plugin filter = {
     .name = "noparallel",
     .summary = "lets requests or clients in one by one",
     .params = params,
     .instance_size = sizeof(struct noparallel),
     .threads = noparallel_threads,
+    .dump_instance = noparallel_dump,
 };
 
 NBDSRV_FILTER(filter)

@@ -83,9 +83,34 @@ digit(char c, unsigned base)
   return value < (int)base ? value : -1;
 }
 
+static int
+too_large(struct lexer *lexer, size_t begin, uint64_t most)
+{
+  return lexer_fail(lexer, begin, "a number larger than %llu",
+                    (unsigned long long)most);
+}
+
+/* A letter that stands for a power of 1024. */
+static int
+scale(struct lexer *lexer, uint64_t *value, uint64_t most)
+{
+  static const char letters[] = "kmgtpe";
+  char c = (char)tolower((unsigned char)peek(lexer));
+  const char *letter = c ? strchr(letters, c) : NULL;
+  unsigned shift = letter ? 10 * (unsigned)(letter - letters + 1) : 0;
+
+  if (!letter || is_name(lexer->text[lexer->at + 1]))
+    return 0;
+  if (*value > most >> shift)
+    return ERANGE;
+  lexer->at++;
+  *value <<= shift;
+  return 0;
+}
+
 /* Decimal, octal or hexadecimal as in C, blanks before it skipped. */
 static int
-number(struct lexer *lexer, uint64_t most, uint64_t *value)
+any_number(struct lexer *lexer, uint64_t most, bool scaled, uint64_t *value)
 {
   unsigned base = 10;
   size_t begin;
@@ -100,11 +125,18 @@ number(struct lexer *lexer, uint64_t most, uint64_t *value)
   for (*value = 0; (d = digit(peek(lexer), base)) >= 0; lexer->at++)
     if (__builtin_mul_overflow(*value, base, value) ||
         __builtin_add_overflow(*value, (uint64_t)d, value) || *value > most)
-      return lexer_fail(lexer, begin, "a number larger than %llu",
-                        (unsigned long long)most);
+      return too_large(lexer, begin, most);
+  if (scaled && base == 10 && scale(lexer, value, most) != 0)
+    return too_large(lexer, begin, most);
   if (lexer->at == begin + (base == 16 ? 2 : 0) || is_name(peek(lexer)))
     return lexer_fail(lexer, begin, "a number should stand here");
   return 0;
+}
+
+static int
+number(struct lexer *lexer, uint64_t most, uint64_t *value)
+{
+  return any_number(lexer, most, false, value);
 }
 
 static int
@@ -244,7 +276,7 @@ move(struct lexer *lexer, struct token *token)
                 : skip(lexer, "-") ? TOKEN_BACK
                 : skip(lexer, "^") ? TOKEN_ALIGN
                                    : TOKEN_MOVE;
-  return number(lexer, INT64_MAX, &token->number);
+  return any_number(lexer, INT64_MAX, true, &token->number);
 }
 
 static int

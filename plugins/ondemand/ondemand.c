@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The ondemand plugin: a disk for each export name, made when it is first asked for.
  * Gets names from clients; plugins/common/mkdisk.c makes the disks, and the file
- * plugin's functions serve them, each to one client at a time.
+ * plugin's functions serve them, each to one client at a time unless they share it.
  */
 #include "config.h"
 
@@ -22,7 +22,7 @@
 /* The file of the export "". */
 #define DEFAULT_NAME "default"
 
-/* Names of exports have no dot, so no client meets what is not finished. */
+/* No name of an export begins with a dot, so no client meets what is not finished. */
 #define UNFINISHED ".nbdsrv"
 
 #define LOOK_AGAIN_NS 100000000u
@@ -30,7 +30,7 @@
 struct ondemand {
   struct mkdisk mkdisk; /* first */
   const char *dir;
-  int wait;
+  int wait, share;
 };
 
 static const struct nbdsrv_param params[] = {
@@ -38,6 +38,8 @@ static const struct nbdsrv_param params[] = {
      "where the disks are kept", NULL, "DIRECTORY"},
     {"wait", NBDSRV_BOOL, 0, offsetof(struct ondemand, wait), "false",
      "let a client wait for one that has the disk", NULL, NULL},
+    {"share", NBDSRV_BOOL, 0, offsetof(struct ondemand, share), "false",
+     "let clients have a disk together", NULL, NULL},
     MKDISK_PARAMS,
     {NULL, 0, 0, 0, NULL, NULL, NULL, NULL},
 };
@@ -64,7 +66,7 @@ is_good(const char *name)
 {
   size_t len = strlen(name);
 
-  return len > 0 && len <= NAME_MAX && !strpbrk(name, "./:");
+  return len > 0 && len <= NAME_MAX && name[0] != '.' && !strchr(name, '/');
 }
 
 static bool
@@ -170,7 +172,7 @@ open_disk(struct ondemand *o, const char *name, const char *disk,
     error = mkdisk_open(disk, client, file);
   if (error)
     return error;
-  error = lock(o, *file, name);
+  error = o->share ? 0 : lock(o, *file, name);
   if (!error) {
     (*file)->name = strdup(name);
     error = (*file)->name ? 0 : ENOMEM;
@@ -190,7 +192,8 @@ ondemand_open(void *inst, const struct nbdsrv_client *client, void **handle)
   int error;
 
   if (!is_good(name)) {
-    nbdsrv_error("'%s' is no name for a disk: it is too long or has one of ./:", name);
+    nbdsrv_error("'%s' is no name for a disk: it is too long, begins with . or has a /",
+                 name);
     return ENOENT;
   }
   if (asprintf(&disk, "%s/%s", o->dir, name) == -1)

@@ -131,6 +131,18 @@ parse_errno(const char *message, const char **rest)
   return 0;
 }
 
+int
+script_client_error(int error)
+{
+  static const int known[] = {0,      EPERM, EROFS,  EIO,     ENOMEM,    EINVAL,
+                              ENOSPC, EFBIG, EDQUOT, ENOTSUP, EOVERFLOW, ESHUTDOWN};
+
+  for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+    if (error == known[i])
+      return error;
+  return EIO;
+}
+
 /* The first line of stderr is for people. */
 static int
 failed(const struct script *s, const struct script_call *call, const struct process *p,

@@ -43,7 +43,7 @@ tell(struct script_handle *h, struct script_call *call, int missing)
   call->out.room = SCRIPT_MOST_TEXT;
   status = script_call(h->script, call);
   free(call->out.data);
-  return status == SCRIPT_MISSING ? missing : call->error;
+  return status == SCRIPT_MISSING ? missing : script_client_error(call->error);
 }
 
 /* After a write whose client wants it on the disk, where only a flush can do that. */
@@ -76,7 +76,7 @@ script_read(void *handle, void *buf, uint64_t len, uint64_t off, uint32_t flags)
     return EIO;
   }
   if (call.error || call.out.size == len)
-    return call.error;
+    return script_client_error(call.error);
   nbdsrv_error("pread: %zu bytes of output, %" PRIu64 " are wanted", call.out.size,
                len);
   return EIO;

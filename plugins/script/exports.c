@@ -126,6 +126,8 @@ list_default(struct script *s, const struct nbdsrv_client *client,
 
   if (!error)
     error = nbdsrv_exports_add(exports, name, NULL);
+  else if (error != ENOMEM) /* there is none, and so nothing to list */
+    error = 0;
   free(name);
   return error;
 }

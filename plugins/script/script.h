@@ -61,7 +61,10 @@ struct script_call {
 extern const bool script_has_texts;
 const char *script_text(const struct script *s, const char *method);
 
-/* call.c: runs a method.  Blocks. */
+/* call.c: what a data call fails with: names that the protocol has no number for say
+ * no more than that it failed. */
+int script_client_error(int error);
+/* Runs a method.  Blocks. */
 enum script_status script_call(struct script *s, struct script_call *call);
 /* For methods whose output is a text, or lines.  *text: malloc'ed, NULL unless
  * SCRIPT_OK. */
