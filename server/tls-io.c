@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
 #include "tls-session.h"
 #include "transport.h"
 
@@ -158,11 +159,25 @@ receive_record(struct tls_session *s, void *buf, size_t len)
   ssize_t n;
 
   pthread_mutex_lock(&s->lock);
-  do
-    n = gnutls_record_recv(s->gnutls, buf, len);
-  while (n == GNUTLS_E_INTERRUPTED || n == GNUTLS_E_WARNING_ALERT_RECEIVED);
+  n = gnutls_record_recv(s->gnutls, buf, len);
   pthread_mutex_unlock(&s->lock);
-  return n;
+  return n == GNUTLS_E_INTERRUPTED || n == GNUTLS_E_WARNING_ALERT_RECEIVED
+             ? GNUTLS_E_AGAIN
+             : n;
+}
+
+/* Waits for more.  *until, 0 at first: when whoever waits wants to be told that nothing
+ * has come for it; records without data are nothing. */
+static ssize_t
+wait_for_more(struct tls_session *s, uint64_t *until)
+{
+  unsigned timeout_ms = (unsigned)s->transport->timeout_ms;
+
+  if (*until == 0)
+    *until = timeout_ms ? clock_now() + timeout_ms * UINT64_C(1000000) : UINT64_MAX;
+  else if (clock_now() >= *until)
+    return -ETIMEDOUT;
+  return tls_fill(s);
 }
 
 /* Why receiving is over; it stays so. */
@@ -181,6 +196,7 @@ ssize_t
 tls_recv(struct tls_session *s, void *buf, size_t len, bool nowait)
 {
   size_t got = 0;
+  uint64_t until = 0;
 
   if (s->receive_error)
     return receiving_ends(s, s->receive_error);
@@ -208,7 +224,7 @@ tls_recv(struct tls_session *s, void *buf, size_t len, bool nowait)
     else if (nowait)
       return -EAGAIN;
     else {
-      n = tls_fill(s);
+      n = wait_for_more(s, &until);
       if (n < 0)
         return n;
     }

@@ -3,6 +3,7 @@
 import ssl
 import struct
 
+from gnutlslib import RawGnutls
 from harness import *
 from rawnbd import *
 from rawtls import RawTls, TlsSocket, begin_tls, starttls
@@ -241,6 +242,19 @@ def test_deadline_covers_tls():
         with RawTls(s) as raw:
             raw.go()
             assert raw.works()
+
+
+def test_deadline_covers_records_that_say_nothing():
+    """Each of them is something that came, none is an option."""
+    with TlsServer('x509', 'memory', '1M', '--timeout=1s') as s:
+        with RawGnutls(s) as raw:
+            def is_cut():
+                try:
+                    raw.sock.empty_record()
+                except ConnectionError:
+                    return True
+            wait_for('the end', is_cut)
+        wait_for('a line in the log', lambda: 'the handshake took too long' in s.log())
 
 
 def test_200_stalled_handshakes_and_a_good_client():
