@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "emulate.h"
 #include "layer.h"
@@ -58,31 +59,58 @@ cache_by_read(struct nbdsrv_next *at, uint64_t len, uint64_t off)
 }
 
 static int
+read_file(int fd, uint8_t *buf, size_t len, uint64_t off)
+{
+  while (len > 0) {
+    ssize_t n = pread(fd, buf, len, (off_t)off);
+    if (n == -1 && errno == EINTR)
+      continue;
+    if (n <= 0)
+      return n == 0 ? EIO : errno;
+    buf += n;
+    len -= (size_t)n;
+    off += (uint64_t)n;
+  }
+  return 0;
+}
+
+/* What was lent, copied. */
+static int
+copy_loan(const struct nbdsrv_loan *loan, uint8_t *buf, size_t len)
+{
+  if (loan->count == 0)
+    return read_file(loan->fd, buf, len, loan->fd_offset);
+  for (uint32_t i = 0; i < loan->count; i++) {
+    const struct iovec *part = &loan->iov[i];
+    if (part->iov_base)
+      memcpy(buf, part->iov_base, part->iov_len);
+    else
+      memset(buf, 0, part->iov_len);
+    buf += part->iov_len;
+  }
+  return 0;
+}
+
+static int
 read_by_loan(struct nbdsrv_next *at, uint64_t len, uint64_t off, uint8_t *buf)
 {
-  const struct nbdsrv_plugin *ops = at->layer->ops;
+  int error = at->layer->ops->lend ? 0 : EIO;
 
-  if (!ops->lend)
-    return EIO;
-  while (len > 0) {
-    struct nbdsrv_loan loan = {.size = sizeof loan, .fd = -1};
-    uint64_t n = len < PIECE ? len : PIECE;
-    int error = ops->lend(at->handle, n, off, &loan);
+  while (len > 0 && !error) {
+    struct nbdsrv_loan loan = {0};
+    size_t n = len < PIECE ? (size_t)len : PIECE;
+
+    error = layer_borrow(at, n, off, &loan);
     if (error)
       return error == EAGAIN ? EIO : error;
-    for (uint32_t i = 0; i < loan.count; i++) {
-      if (loan.iov[i].iov_base)
-        memcpy(buf, loan.iov[i].iov_base, loan.iov[i].iov_len);
-      else
-        memset(buf, 0, loan.iov[i].iov_len);
-      buf += loan.iov[i].iov_len;
-    }
+    error = copy_loan(&loan, buf, n);
     if (loan.release)
       loan.release(at->handle, &loan);
+    buf += n;
     len -= n;
     off += n;
   }
-  return 0;
+  return error;
 }
 
 int

@@ -167,7 +167,7 @@ print_params(FILE *out, const struct layer *layer)
       fprintf(out, " (default: %s)", p->fallback);
     fputc('\n', out);
   }
-  if (layer->ops->help)
+  if (layer->ops->help && layer->ops->help[0])
     fprintf(out, "\n%s%s", layer->ops->help,
             layer->ops->help[strlen(layer->ops->help) - 1] == '\n' ? "" : "\n");
 }

@@ -331,19 +331,51 @@ layer_perform(struct layer_call *call, void *buf, struct nbdsrv_extents *extents
   return error;
 }
 
-int
-layer_lend(struct layer_call *call, struct nbdsrv_loan *loan)
+/* A client that was promised so many bytes gets no others. */
+static int
+check_loan(const struct nbdsrv_loan *loan, uint64_t len, const char *name)
 {
-  const struct path *path = call->path;
-  const struct nbdsrv_plugin *ops = path->end->layer->ops;
+  uint64_t lent = 0;
 
-  if (!path->native || !ops->lend)
-    return EAGAIN;
+  if (loan->count == 0 && loan->fd >= 0)
+    return 0;
+  for (uint32_t i = 0; i < loan->count && i < NBDSRV_LOAN_MAX; i++)
+    lent += loan->iov[i].iov_len;
+  if (lent == len && loan->count <= NBDSRV_LOAN_MAX)
+    return 0;
+  nbdsrv_error("%s lends %llu bytes in %u parts, not %llu", name,
+               (unsigned long long)lent, loan->count, (unsigned long long)len);
+  return EIO;
+}
+
+int
+layer_borrow(struct nbdsrv_next *end, uint64_t len, uint64_t off,
+             struct nbdsrv_loan *loan)
+{
+  const struct nbdsrv_plugin *ops = end->layer->ops;
+  int error;
+
   loan->size = sizeof *loan;
   loan->count = 0;
   loan->fd = -1;
   loan->release = NULL;
-  return ops->lend(path->end->handle, call->op.length, call->op.offset, loan);
+  error = ops->lend(end->handle, len, off, loan);
+  if (error)
+    return error;
+  error = check_loan(loan, len, ops->name);
+  if (error && loan->release)
+    loan->release(end->handle, loan);
+  return error;
+}
+
+int
+layer_lend(struct layer_call *call, struct nbdsrv_loan *loan)
+{
+  const struct path *path = call->path;
+
+  if (!path->native || !path->end->layer->ops->lend)
+    return EAGAIN;
+  return layer_borrow(path->end, call->op.length, call->op.offset, loan);
 }
 
 void

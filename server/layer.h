@@ -102,6 +102,9 @@ int layer_finish(struct layer_call *call, int error);
 int layer_perform(struct layer_call *call, void *buf, struct nbdsrv_extents *extents,
                   bool nowait);
 
+/* Asks a layer that can lend, and checks what it gives. */
+int layer_borrow(struct nbdsrv_next *end, uint64_t len, uint64_t off,
+                 struct nbdsrv_loan *loan);
 /* A read without a copy.  EAGAIN: not this one, perform it.  Never blocks. */
 int layer_lend(struct layer_call *call, struct nbdsrv_loan *loan);
 /* Gives a loan back; path is that of the call that got it. Any thread. */

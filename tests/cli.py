@@ -98,7 +98,7 @@ struct inst { char c[%d]; };
 static const struct nbdsrv_param params[] = {
     {"x", %s, 0, %d, NULL, "x", "a|b", NULL}, {NULL, 0, 0, 0, NULL, NULL, NULL, NULL}};
 static int describe (void *h, struct nbdsrv_info *info) { return 0; }
-static struct nbdsrv_plugin plugin = {.name = "outside", .params = params,
+static struct nbdsrv_plugin plugin = {.name = "outside", .params = params, .help = "",
     .instance_size = sizeof (struct inst), .describe = describe};
 NBDSRV_PLUGIN (plugin)
 """
@@ -113,6 +113,7 @@ def test_parameter_outside_the_instance():
             path = build(PARAM_OUTSIDE % (size, kind, offset), 'outside.so', d)
             if good:
                 nbdsrv(path, '--dump-plugin')
+                assert nbdsrv(path, '--help').stdout.endswith('  x\n')
             else:
                 assert 'outside the instance' in refused(path), (size, kind, offset)
 

@@ -53,6 +53,7 @@ python_tests = \
 	tests/extended-headers.py \
 	tests/protocol.py \
 	tests/dispatch-threads.py \
+	tests/plugin-lender.py \
 	tests/access-check.py \
 	tests/access-exports.py \
 	tests/access-reload.py \
