@@ -160,7 +160,7 @@ find_id(const char *what, const char *text, bool is_group, uid_t *uid, gid_t *gi
   struct group *gr = is_group ? getgrnam(text) : NULL;
   struct passwd *pw = is_group ? NULL : getpwnam(text);
 
-  if (!is_group && !pw && text[0] && *end == '\0')
+  if (!is_group && !pw && text[0] && *end == '\0' && number < (uid_t)-1)
     pw = getpwuid((uid_t)number);
 
   if (gr)

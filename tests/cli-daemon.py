@@ -145,7 +145,8 @@ def test_user_and_group():
 
 
 def test_users_that_are_none():
-    for args in ['-u', ''], ['-u', 'no-such-user'], ['-g', '-1'], ['-g', 'no-such-group'], ['-u', '99999999999']:
+    for args in (['-u', ''], ['-u', 'no-such-user'], ['-g', '-1'], ['-g', 'no-such-group'], ['-u', '99999999999'],
+                 ['-u', '4294967296']):
         with TempDir() as d:
             line = refused(*args, '-U', d + '/sock', '-P', d + '/pid', 'memory', '1M')
             assert 'there is no' in line, line
