@@ -32,7 +32,7 @@ char *tls_context_user(struct tls_context *context);
 
 /* The server's side of the handshake on t; t->tls is set at success.  deadline_ns
  * on CLOCK_MONOTONIC, 0: none.  0 or an errno value, and then why. */
-#define TLS_WHY_MAX 256
+#define TLS_WHY_MAX 1024 /* names of certificates may be long */
 int tls_accept(struct tls_context *context, struct transport *t, uint64_t deadline_ns,
                char why[TLS_WHY_MAX]);
 void tls_describe(struct tls_session *session,

@@ -44,8 +44,9 @@ def test_name_of_too_many_parts():
     for rule, expected in (('deny dn.CN=alice\nallow', ERR_UNKNOWN), ('allow dn.CN=alice', ERR_UNKNOWN),
                            ('allow tls=yes', REP_ACK)):
         with Rules(rule) as rules:
-            with TlsServer('verify', 'memory', '1M', '--access=' + rules.path, files=files) as s:
+            with TlsServer('verify', '-v', 'memory', '1M', '--access=' + rules.path, files=files) as s:
                 assert s.raw().answer(OPT_GO, s.raw().info_data()) == expected, rule
+                assert ',OU=a,CN=alice\n' in s.log(), s.log()
 
 
 def test_names_do_not_reach_the_terminal():
