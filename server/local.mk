@@ -56,9 +56,13 @@ server_parts = \
 	server/protocol.h server/wire.h server/clock.h
 server_sources = $(server_parts) server/transport.c
 tls_sources = \
-	server/tls.c server/tls-io.c server/tls-session.h \
+	server/tls.c server/tls-session.h \
 	server/tls-credentials.c \
-	server/tls-psk.c
+	server/tls-psk.c \
+	server/tls-handshake.c \
+	server/tls-peer.c \
+	server/tls-receive.c \
+	server/tls-send.c
 if HAVE_GNUTLS
 server_sources += $(tls_sources)
 else

@@ -80,12 +80,18 @@ struct tls_session {
   bool may_push; /* guarded by lock: receiving must not send */
 };
 
-/* tls-io.c: to be set in the session before the handshake. */
-void tls_io_begin(struct tls_session *session);
-void tls_io_end(struct tls_session *session);
-/* Sends the encrypted bytes that wait.  0 or an errno value, EAGAIN: socket full. */
-int tls_flush(struct tls_session *session, bool nowait, bool more);
+/* tls.c: the set in force, to be released. */
+struct tls_credentials *tls_context_current(struct tls_context *context);
+
+/* tls-peer.c, after the handshake.  0, an errno value, or GnuTLS's code. */
+int tls_find_peer(struct tls_session *session);
+
+/* tls-receive.c, tls-send.c: GnuTLS's way to the socket. */
+ssize_t tls_pull(gnutls_transport_ptr_t from, void *data, size_t room);
+ssize_t tls_push(gnutls_transport_ptr_t to, const giovec_t *iov, int count);
 /* Waits until there are bytes ahead.  As transport_recv. */
 ssize_t tls_fill(struct tls_session *session);
+/* Sends the encrypted bytes that wait.  0 or an errno value, EAGAIN: socket full. */
+int tls_flush(struct tls_session *session, bool nowait, bool more);
 
 #endif
