@@ -46,7 +46,7 @@ def test_name_of_too_many_parts():
         with Rules(rule) as rules:
             with TlsServer('verify', '-v', 'memory', '1M', '--access=' + rules.path, files=files) as s:
                 assert s.raw().answer(OPT_GO, s.raw().info_data()) == expected, rule
-                assert ',OU=a,CN=alice\n' in s.log(), s.log()
+                assert any(line.count('OU=a') == 70 for line in s.log().splitlines()), s.log()
 
 
 def test_names_do_not_reach_the_terminal():
