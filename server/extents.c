@@ -73,6 +73,8 @@ nbdsrv_extents_add(struct nbdsrv_extents *e, uint64_t offset, uint64_t length,
                  (unsigned long long)e->reached);
     return EINVAL;
   }
+  if (e->context == 0) /* the other bits have no meaning yet */
+    type &= NBDSRV_EXTENT_HOLE | NBDSRV_EXTENT_ZERO;
   error = append(e, end - e->reached, type);
   if (!error)
     e->reached = end;

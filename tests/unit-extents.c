@@ -147,6 +147,26 @@ START_TEST(ends_are_moved_to_blocks)
 }
 END_TEST
 
+START_TEST(bits_without_a_meaning)
+{
+  struct nbdsrv_extents other = {0};
+  uint64_t o, l;
+  uint32_t t;
+
+  begin(100, 0);
+  ck_assert_int_eq(nbdsrv_extents_add(e, 0, 10, 4 | NBDSRV_EXTENT_ZERO), 0);
+  ck_assert_int_eq(nbdsrv_extents_add(e, 10, 10, NBDSRV_EXTENT_ZERO), 0);
+  assert_extent(0, 0, 20, NBDSRV_EXTENT_ZERO);
+  nbdsrv_extents_free(e);
+
+  extents_begin(&other, 100, 0, 1, false); /* a context of the plugin's own */
+  ck_assert_int_eq(nbdsrv_extents_add(&other, 0, 10, UINT32_MAX), 0);
+  nbdsrv_extents_get(&other, 0, &o, &l, &t);
+  ck_assert_uint_eq(t, UINT32_MAX);
+  extents_release(&other);
+}
+END_TEST
+
 START_TEST(one_is_enough)
 {
   struct nbdsrv_extents one = {0}, *like;
@@ -210,6 +230,7 @@ main(void)
       empty_extents_are_nothing,
       numbers_that_wrap,
       ends_are_moved_to_blocks,
+      bits_without_a_meaning,
       one_is_enough,
       no_more_than_a_chunk_takes,
       a_list_is_used_again,
