@@ -178,3 +178,31 @@ nbdsrv_tls_fallback_filter_la_LDFLAGS = $(filter_ldflags)
 nbdsrv_truncate_filter_la_SOURCES = filters/truncate/truncate.c filters/common/pass.h \
 	filters/common/extents.h
 nbdsrv_truncate_filter_la_LDFLAGS = $(filter_ldflags)
+
+# Those that need a library.
+filter_shared = filters/common/shared.c filters/common/shared.h \
+	filters/common/fingerprint.h filters/common/pass.h
+filter_unpack = filters/common/unpack.c filters/common/unpack.h \
+	filters/common/unpack-stream.c filters/common/unpack-stream.h \
+	filters/common/tempfile.c filters/common/tempfile.h $(filter_shared)
+if HAVE_ZLIB
+filter_LTLIBRARIES += nbdsrv-gzip-filter.la
+nbdsrv_gzip_filter_la_SOURCES = filters/gzip/gzip.c $(filter_unpack)
+nbdsrv_gzip_filter_la_CFLAGS = $(AM_CFLAGS) $(ZLIB_CFLAGS)
+nbdsrv_gzip_filter_la_LDFLAGS = $(filter_ldflags)
+nbdsrv_gzip_filter_la_LIBADD = $(ZLIB_LIBS)
+endif
+if HAVE_BZIP2
+filter_LTLIBRARIES += nbdsrv-bzip2-filter.la
+nbdsrv_bzip2_filter_la_SOURCES = filters/bzip2/bzip2.c $(filter_unpack)
+nbdsrv_bzip2_filter_la_LDFLAGS = $(filter_ldflags)
+nbdsrv_bzip2_filter_la_LIBADD = -lbz2
+endif
+if HAVE_LIBLZMA
+filter_LTLIBRARIES += nbdsrv-xz-filter.la
+nbdsrv_xz_filter_la_SOURCES = filters/xz/xz.c filters/xz/cache.c filters/xz/cache.h \
+	filters/xz/file.c filters/xz/file.h $(filter_shared)
+nbdsrv_xz_filter_la_CFLAGS = $(AM_CFLAGS) $(LIBLZMA_CFLAGS)
+nbdsrv_xz_filter_la_LDFLAGS = $(filter_ldflags)
+nbdsrv_xz_filter_la_LIBADD = $(LIBLZMA_LIBS)
+endif

@@ -24,6 +24,7 @@ man1_pods = \
 	man/nbdsrv-zero-plugin.pod \
 	man/nbdsrv-blocksize-filter.pod \
 	man/nbdsrv-blocksize-policy-filter.pod \
+	man/nbdsrv-bzip2-filter.pod \
 	man/nbdsrv-cache-filter.pod \
 	man/nbdsrv-cacheextents-filter.pod \
 	man/nbdsrv-checkwrite-filter.pod \
@@ -38,6 +39,7 @@ man1_pods = \
 	man/nbdsrv-exportname-filter.pod \
 	man/nbdsrv-extentlist-filter.pod \
 	man/nbdsrv-fua-filter.pod \
+	man/nbdsrv-gzip-filter.pod \
 	man/nbdsrv-ip-filter.pod \
 	man/nbdsrv-limit-filter.pod \
 	man/nbdsrv-log-filter.pod \
@@ -65,7 +67,8 @@ man1_pods = \
 	man/nbdsrv-tar-filter.pod \
 	man/nbdsrv-time-limit-filter.pod \
 	man/nbdsrv-tls-fallback-filter.pod \
-	man/nbdsrv-truncate-filter.pod
+	man/nbdsrv-truncate-filter.pod \
+	man/nbdsrv-xz-filter.pod
 man3_pods = man/nbdsrv-filter.pod man/nbdsrv-plugin.pod
 man5_pods = man/nbdsrv-access.pod
 

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Filters that nbdkit has too, side by side with them: what a client sees is the same.
+import gzip
 import hashlib
+import lzma
 
 from harness import TempDir, main, pattern, run
 from nbdkitlib import Bridged, Reference, extents, facts, plugin, try_out
@@ -27,6 +29,11 @@ def blocks(h):
     return [facts(h), extents(h), [block(offset) for offset in range(0, h.get_size(), 512)]]
 
 
+def packed(h):
+    """As nbdkit, which knows no holes there."""
+    return [facts(h), h.pread(h.get_size(), 0)]
+
+
 def test_ddrescue():
     with TempDir() as d:
         with open(d + '/disk', 'wb') as f:
@@ -50,6 +57,17 @@ def test_tar():
             assert found[0]['size'] == 20000
             found = both('--filter=tar', plugin('file'), d + '/tar', 'tar-entry=three', look=blocks)
             assert found[0]['size'] == 30000
+
+
+def test_packed():
+    data = pattern(50000) + bytes(100000) + pattern(50000)
+    packers = {'gzip': gzip.compress, 'xz': lzma.compress}
+    for name, pack in packers.items():
+        with TempDir() as d:
+            with open(d + '/packed', 'wb') as f:
+                f.write(pack(data))
+            found = both('--filter=' + name, plugin('file'), d + '/packed', look=packed)
+            assert found[0]['size'] == len(data) and found[1] == data
 
 
 main(globals())
