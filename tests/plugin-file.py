@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # The file plugin with one file: parameters, reading, writing, holes, bad media.
+import ctypes
 import errno
+import gc
+import mmap
 import os
 import threading
 
@@ -196,6 +199,50 @@ def test_holes():
             assert len(one) == 2 and one[1] == 3, one
         assert os.stat(path).st_size == 8 * MIB
         assert os.stat(path).st_blocks * 512 < 2 * MIB
+
+
+def test_one_extent_of_data_or_hole():
+    with TempDir() as d:
+        path = disk(d)
+        with open(path, 'r+b') as f:
+            f.write(b'x' * MIB)
+        with Server('file', path) as s:
+            h = s.nbd()
+            found = []
+            for offset in 0, 65536, 2 * MIB:
+                h.block_status(MIB, offset, lambda c, o, e, err: found.append(list(e)), nbd.CMD_FLAG_REQ_ONE)
+            assert [(e[1], len(e)) for e in found] == [(0, 2), (0, 2), (3, 2)], found
+
+
+def resident_pages(path):
+    """How much of a file is in the page cache."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    with open(path, 'r+b') as f, mmap.mmap(f.fileno(), 0) as m:
+        pages = (len(m) + mmap.PAGESIZE - 1) // mmap.PAGESIZE
+        seen = (ctypes.c_ubyte * pages)()
+        start = ctypes.addressof(ctypes.c_char.from_buffer(m))
+        assert libc.mincore(ctypes.c_void_p(start), ctypes.c_size_t(len(m)), seen) == 0
+        count = sum(page & 1 for page in seen)
+        del start
+        gc.collect()
+        return count
+
+
+def test_nothing_stays_in_the_page_cache():
+    with TempDir() as d:
+        if run(['stat', '-f', '-c', '%T', d]).stdout.strip() == 'tmpfs':
+            raise Skip('a tmpfs is the page cache')
+        path = disk(d)
+        with Server('file', path, 'cache=none') as s:
+            h = s.nbd()
+            h.pwrite(b'x' * 4 * MIB, 0)
+            h.flush()
+            assert resident_pages(path) == 0
+            assert h.pread(MIB, MIB) == b'x' * MIB
+            assert resident_pages(path) == 0
+        with Server('file', path) as s:
+            assert s.nbd().pread(MIB, MIB) == b'x' * MIB
+            assert resident_pages(path) >= MIB // mmap.PAGESIZE
 
 
 def test_fast_zero():
