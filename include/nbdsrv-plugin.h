@@ -418,8 +418,8 @@ extern void nbdsrv_shutdown(void);
  * the server leaves it behind.  Any thread. */
 extern int nbdsrv_is_ending(void);
 
-/* Ends this client: force 1 at once, 0 after what is in flight.  Inside a call
- * for a connection. */
+/* Ends this client: force 1 at once; 0 after what is in flight, while new requests fail
+ * with ESHUTDOWN, so that it learns why it has to go.  Inside a call for a connection. */
 extern void nbdsrv_disconnect(int force);
 
 #ifdef __cplusplus

@@ -11,12 +11,16 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "connection.h"
 #include "handshake.h"
 #include "log.h"
 #include "nbdkit.h"
 #include "request.h"
 #include "server.h"
+
+/* A client that is asked to go, and goes on asking, is not answered for ever. */
+#define LEAVE_NS 2000000000u
 
 /* Most systems have none. */
 static char *
@@ -207,9 +211,10 @@ nbdsrv_disconnect(int force)
 
   if (!conn)
     return;
+  if (!force) {
+    atomic_store(&conn->leave_ns, clock_now() + LEAVE_NS);
+    return;
+  }
   atomic_store(&conn->disconnect, true);
-  if (force)
-    transport_cut(&conn->transport);
-  else
-    transport_stop_receiving(&conn->transport);
+  transport_cut(&conn->transport);
 }

@@ -92,7 +92,9 @@ struct connection {
   atomic_uint_fast64_t data_start, data_end;
   atomic_uint_fast64_t operation_id; /* of the last operation that hooks saw */
   atomic_uint done;                  /* requests ended, wraps; written under lock */
-  atomic_bool disconnect;            /* a layer asked for the end */
+  atomic_bool disconnect;            /* a layer asked for the end, now */
+  atomic_uint_fast64_t leave_ns;     /* or, if not 0: requests are refused, and by that
+                                        time on CLOCK_MONOTONIC the client has to go */
 
   pthread_mutex_t lock;   /* guards what follows */
   pthread_cond_t changed; /* done or working changed while conn's thread waits */

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
 #include "connection.h"
 #include "dispatch.h"
 #include "log.h"
@@ -163,12 +164,16 @@ make_space(struct connection *conn, size_t need)
   return true;
 }
 
-/* Waits without memory for a client that has nothing to say. */
+/* Waits without memory for a client that has nothing to say, unless it is to go.  While
+ * requests are under way one of them may yet ask for that. */
 static bool
 wait_idle(struct connection *conn)
 {
-  if (conn->taken == atomic_load(&conn->done))
-    free_memory(conn);
+  if (conn->taken != atomic_load(&conn->done))
+    return true;
+  if (atomic_load(&conn->leave_ns) != 0)
+    return false;
+  free_memory(conn);
   return transport_wait(&conn->transport) == 0;
 }
 
@@ -400,6 +405,22 @@ charge_of(const struct connection *conn, const struct request *request)
   return extents * EXTENT_BYTES * conn->agreed.context_count;
 }
 
+/* New requests fail: the server ends, or a layer wants the client to go. */
+static bool
+is_refusing(const struct connection *conn)
+{
+  return atomic_load_explicit(&conn->server->quitting, memory_order_relaxed) ||
+         atomic_load_explicit(&conn->leave_ns, memory_order_relaxed) != 0;
+}
+
+static bool
+has_to_go(const struct connection *conn)
+{
+  uint64_t leave_ns = atomic_load(&conn->leave_ns);
+
+  return atomic_load(&conn->disconnect) || (leave_ns != 0 && clock_now() >= leave_ns);
+}
+
 static void
 serve(struct connection *conn, struct request *request)
 {
@@ -409,9 +430,7 @@ serve(struct connection *conn, struct request *request)
   request->flags = layer_flags(request->wire_flags);
   request->charge = charge_of(conn, request);
   if (request->error == 0)
-    request->error = atomic_load_explicit(&conn->server->quitting, memory_order_relaxed)
-                         ? ESHUTDOWN
-                         : request_check(conn, request);
+    request->error = is_refusing(conn) ? ESHUTDOWN : request_check(conn, request);
   if (request->error) {
     request->charge = 0;
     reply_add(request);
@@ -488,7 +507,7 @@ request_loop(struct connection *conn)
 
   transport_set_timeout(&conn->transport, IDLE_NS);
   conn->bytes_bound = IN_FLIGHT_BYTES;
-  while (step != STEP_END && !atomic_load(&conn->disconnect) && receive(conn, need)) {
+  while (step != STEP_END && !has_to_go(conn) && receive(conn, need)) {
     do
       step = next_request(conn, &need);
     while (step == STEP_GO_ON);
