@@ -71,7 +71,9 @@ struct connection {
   /* The connection's thread only. */
   uint8_t *in; /* received bytes [in_start, in_end) wait to be understood */
   size_t in_size, in_start, in_end;
-  uint64_t skip; /* bytes of a refused payload still to be dropped */
+  uint64_t skip;           /* bytes of a refused payload still to be dropped */
+  struct request *refused; /* whose they are: answered when all of it was sent, for some
+                              clients take no answer before */
   struct request *batch, **batch_tail; /* replies made here, not yet queued */
   bool has_turn;                       /* holds turn, until the end of the batch */
   bool stalled; /* replies wait for a client that does not take them */

@@ -360,6 +360,7 @@ take_payload(struct connection *conn, struct request *request, uint64_t payload)
       return STEP_END;
     }
     conn->skip = payload;
+    conn->refused = request;
     return STEP_GO_ON;
   }
   if (payload <= have) {
@@ -375,6 +376,8 @@ take_payload(struct connection *conn, struct request *request, uint64_t payload)
     }
     if (!receive_payload(conn, request, payload))
       return STEP_END;
+    if (request->error)
+      conn->refused = request;
   }
   if (!request->error && request->command == NBD_CMD_BLOCK_STATUS)
     request->error = parse_status_payload(conn, request);
@@ -467,6 +470,12 @@ next_request(struct connection *conn, size_t *need)
   *need = header;
   if (conn->skip > 0)
     drop(conn);
+  if (conn->skip == 0 && conn->refused) {
+    request = conn->refused;
+    conn->refused = NULL;
+    serve(conn, request);
+    return STEP_GO_ON;
+  }
   if (conn->in_end - conn->in_start < header)
     return STEP_NEED_MORE;
   hold_back(conn);
@@ -492,10 +501,10 @@ next_request(struct connection *conn, size_t *need)
       *need = header + (size_t)payload;
     }
   }
-  if (step == STEP_GO_ON)
-    serve(conn, request);
-  else
+  if (step != STEP_GO_ON)
     put_back(conn, request);
+  else if (request != conn->refused)
+    serve(conn, request);
   return step;
 }
 
@@ -513,6 +522,8 @@ request_loop(struct connection *conn)
     while (step == STEP_GO_ON);
     flush(conn);
   }
+  if (conn->refused)
+    put_back(conn, conn->refused);
   flush(conn);
   reply_wait(conn, 0, 0);
   conn->in_start = conn->in_end = 0;

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # WRITE: small, large, pipelined, refused.
-from harness import Server, pattern, main
+from harness import Server, expect_error, pattern, main
 from rawnbd import *
 
 SIZE = 1 << 20
@@ -41,6 +41,17 @@ def test_payload_of_a_refused_write_is_consumed():
             cookie = raw.send(WRITE, 0, length, 1 << 15, bytes(length))
             assert raw.reply(cookie).error == EINVAL
         assert raw.works()
+
+
+def test_answer_comes_after_all_of_a_refused_payload():
+    """libnbd takes an answer to a request that it still sends for a bug."""
+    with Server('-r', 'memory', '64M') as s:
+        h = s.nbd()
+        h.set_strict_mode(0)
+        for _ in range(5):
+            for length in 1 << 20, 16 << 20, 32 << 20:
+                expect_error(EPERM, h.pwrite, bytes(length), 0)
+        assert h.pread(512, 0) == bytes(512)
 
 
 def test_more_than_64_mib_is_refused_in_step():
