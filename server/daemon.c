@@ -45,6 +45,26 @@ daemon_begin(void)
 }
 
 int
+daemon_take_stdio(const struct options *o, int fds[2])
+{
+  int null, error = 0;
+
+  if (!o->single || o->action != ACTION_SERVE)
+    return 0;
+  null = open("/dev/null", O_RDWR | O_CLOEXEC);
+  fds[0] = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+  fds[1] = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+  if (null == -1 || fds[0] == -1 || fds[1] == -1 || dup2(null, STDIN_FILENO) == -1 ||
+      dup2(null, STDOUT_FILENO) == -1) {
+    error = errno;
+    log_error("-s: %s", strerror(error));
+  }
+  if (null != -1)
+    close(null);
+  return error;
+}
+
+int
 daemon_tie_to_parent(const struct options *o)
 {
   static pid_t parent; /* as it was at the first call */

@@ -185,8 +185,8 @@ until_the_end(void *arg)
 static int
 serve_single(struct serving *s)
 {
-  struct connection *conn =
-      server_add_connection(s->server, STDIN_FILENO, STDOUT_FILENO);
+  const int *fds = s->server->stdio;
+  struct connection *conn = server_add_connection(s->server, fds[0], fds[1]);
   pthread_t thread;
   int error;
 
@@ -318,7 +318,8 @@ main(int argc, char **argv)
     log_set_target(options.log_target);
   if (options.action == ACTION_CHECK_ACCESS)
     status = access_check(&options); /* whatever the plugin */
-  else if (daemon_tie_to_parent(&options) == 0 && make_stack(&options, &top) == 0) {
+  else if (daemon_take_stdio(&options, server.stdio) == 0 &&
+           daemon_tie_to_parent(&options) == 0 && make_stack(&options, &top) == 0) {
     log_debug("%s %s", options.program, help_program_version(&options));
     set_debug_flags(&options, top);
     for (const struct layer *layer = top; layer; layer = layer->below)

@@ -22,6 +22,8 @@ struct server {
   struct tls_context *tls; /* NULL: no TLS */
   struct access *access;   /* NULL: anybody may do anything */
 
+  int stdio[2]; /* -s: the client's */
+
   atomic_bool quitting; /* set once: new requests get ESHUTDOWN */
   int quit_fd;          /* eventfd, readable once the server is quitting */
   int reload_fd;        /* eventfd, readable when credentials are to be read again */

@@ -198,6 +198,15 @@ def test_single_on_stdin_and_stdout():
     p.stdout.close()
 
 
+def test_scripts_do_not_meet_the_single_client():
+    """What they read from stdin or print is not its."""
+    import nbd
+    h = nbd.NBD()
+    h.connect_command([NBDSRV, '-s', '--filter=log', 'memory', '1M', 'logscript=cat; echo printed'])
+    assert h.get_size() == 1 << 20 and h.pread(512, 0) == bytes(512)
+    h.shutdown()
+
+
 def test_nbdcopy_brackets():
     with TempDir() as d:
         open(d + '/in', 'wb').write(b'x' * 100000)

@@ -125,6 +125,13 @@ def test_mbr():
             same_content('partitioning', *args)
 
 
+def is_free(server, export):
+    h = try_out(lambda: server.nbd(export))
+    if isinstance(h, nbd.NBD):
+        h.shutdown()
+    return isinstance(h, nbd.NBD)
+
+
 def test_disks_made_by_commands():
     with TempDir() as d:
         base = make_files(d, 1)[0]
@@ -142,7 +149,7 @@ def test_disks_made_by_commands():
                     if isinstance(h, nbd.NBD):
                         found.append((h.get_size(), names(h), h.pread(h.get_size(), 0)))
                         h.shutdown()
-                        wait_for('the lock', lambda: isinstance(try_out(lambda: server.nbd(export)), nbd.NBD))
+                        wait_for('the lock', lambda: is_free(server, export))
                     else:
                         found.append(h)
                 assert found[0] == found[1], (export, found)
