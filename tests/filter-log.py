@@ -4,6 +4,7 @@ import errno
 import re
 
 from harness import Server, TempDir, expect_error, main, refused
+from rawnbd import Raw
 
 TIME = r'\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6} '
 
@@ -14,6 +15,14 @@ def lines(path):
         assert re.match(TIME, line), line
         result.append(re.sub('^' + TIME, '', line.rstrip('\n')))
     return result
+
+
+def test_names_do_not_reach_the_terminal():
+    with TempDir() as d:
+        path = d + '/log'
+        with Server('--filter=log', 'memory', '1M', 'logfile=' + path) as s, Raw(s) as raw:
+            raw.go('a\nb\x1b[31mc\u009b31md\x7f"')
+        assert any(' Connect export="a?b?[31mc?31md?\\"" ' in line for line in lines(path)), lines(path)
 
 
 def test_every_operation():

@@ -32,17 +32,31 @@ log_add(struct log_entry *entry, char quote, const char *key, const char *fmt, .
   va_end(args);
 }
 
+/* How many bytes a control character has, of ASCII or behind it; 0: it is none. */
+static unsigned
+control_length(const char *s)
+{
+  const unsigned char *c = (const unsigned char *)s;
+
+  if (c[0] == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0)
+    return 2;
+  return c[0] < ' ' || c[0] == 0x7f;
+}
+
 /* As a shell reads it back; control characters do not break the line. */
 void
 log_quote(FILE *out, const char *s)
 {
+  unsigned control;
+
   putc('"', out);
   for (; *s; s++)
     if (strchr("\\\"$`", *s))
       fprintf(out, "\\%c", *s);
-    else if ((unsigned char)*s < ' ' || *s == 0x7f)
+    else if ((control = control_length(s)) > 0) {
       putc('?', out);
-    else
+      s += control - 1;
+    } else
       putc(*s, out);
   putc('"', out);
 }
