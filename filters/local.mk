@@ -198,6 +198,15 @@ nbdsrv_bzip2_filter_la_SOURCES = filters/bzip2/bzip2.c $(filter_unpack)
 nbdsrv_bzip2_filter_la_LDFLAGS = $(filter_ldflags)
 nbdsrv_bzip2_filter_la_LIBADD = -lbz2
 endif
+if HAVE_LUKS
+filter_LTLIBRARIES += nbdsrv-luks-filter.la
+nbdsrv_luks_filter_la_SOURCES = filters/luks/luks.c \
+	filters/luks/crypt.c filters/luks/crypt.h filters/luks/header.c filters/luks/header.h \
+	filters/luks/unlock.c filters/luks/unlock.h filters/common/pass.h
+nbdsrv_luks_filter_la_CFLAGS = $(AM_CFLAGS) $(GNUTLS_CFLAGS)
+nbdsrv_luks_filter_la_LDFLAGS = $(filter_ldflags)
+nbdsrv_luks_filter_la_LIBADD = $(GNUTLS_LIBS)
+endif
 if HAVE_LIBLZMA
 filter_LTLIBRARIES += nbdsrv-xz-filter.la
 nbdsrv_xz_filter_la_SOURCES = filters/xz/xz.c filters/xz/cache.c filters/xz/cache.h \

@@ -43,6 +43,7 @@ man1_pods = \
 	man/nbdsrv-ip-filter.pod \
 	man/nbdsrv-limit-filter.pod \
 	man/nbdsrv-log-filter.pod \
+	man/nbdsrv-luks-filter.pod \
 	man/nbdsrv-multi-conn-filter.pod \
 	man/nbdsrv-nocache-filter.pod \
 	man/nbdsrv-noextents-filter.pod \

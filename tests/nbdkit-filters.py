@@ -4,8 +4,11 @@ import gzip
 import hashlib
 import lzma
 
+import luksfiles
 from harness import TempDir, main, pattern, run
 from nbdkitlib import Bridged, Reference, extents, facts, plugin, try_out
+
+MiB = 1 << 20
 
 
 def both(*args, look):
@@ -29,9 +32,13 @@ def blocks(h):
     return [facts(h), extents(h), [block(offset) for offset in range(0, h.get_size(), 512)]]
 
 
+def content(h):
+    return h.pread(h.get_size(), 0)
+
+
 def packed(h):
     """As nbdkit, which knows no holes there."""
-    return [facts(h), h.pread(h.get_size(), 0)]
+    return [facts(h), content(h)]
 
 
 def test_ddrescue():
@@ -68,6 +75,23 @@ def test_packed():
                 f.write(pack(data))
             found = both('--filter=' + name, plugin('file'), d + '/packed', look=packed)
             assert found[0]['size'] == len(data) and found[1] == data
+
+
+def test_luks():
+    with TempDir() as d:
+        luksfiles.make(d + '/disk', pattern(MiB))
+        args = '--filter=luks', plugin('file'), d + '/disk', 'passphrase=secret'
+        assert both(*args, look=content) == pattern(MiB)
+
+        def write(h):
+            h.pwrite(pattern(4096, 2), 65536)
+            h.pwrite(pattern(512, 3), MiB - 512)
+
+        want = bytearray(pattern(MiB))
+        want[65536:69632], want[-512:] = pattern(4096, 2), pattern(512, 3)
+        with Bridged(*args) as s:
+            write(s.nbd())
+        assert both(*args, look=content) == want
 
 
 main(globals())
