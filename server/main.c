@@ -209,7 +209,9 @@ serve(struct server *server, const struct options *o, struct listeners *listener
   struct serving s = {server, o, listeners};
   int error, status = 0;
 
-  error = layer_start(server->exports->top);
+  error = o->run ? run_keep_files() : 0;
+  if (!error)
+    error = layer_start(server->exports->top);
   if (error)
     return EXIT_FAILURE;
   if (o->run && run_start(server, o, listeners) != 0)

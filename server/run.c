@@ -5,6 +5,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -23,6 +24,7 @@
 /* One command a process: main.c starts and finishes it. */
 static struct {
   pid_t pid;
+  int files[2]; /* stdin and stdout, until it has them */
   pthread_t thread;
   pthread_mutex_t lock; /* guards what follows */
   pthread_cond_t gone;
@@ -120,6 +122,26 @@ wait_for_command(void *arg)
 }
 
 int
+run_keep_files(void)
+{
+  int null = open("/dev/null", O_RDWR | O_CLOEXEC), error = 0;
+
+  /* What a plugin printed, and what it read too far, while it was configured. */
+  fflush(stdout);
+  fflush(stdin);
+  for (int fd = 0; fd < 2 && !error; fd++) {
+    command.files[fd] = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    if (null == -1 || command.files[fd] == -1 || dup2(null, fd) == -1)
+      error = errno;
+  }
+  if (null != -1)
+    close(null);
+  if (error)
+    log_error("--run: stdin and stdout: %s", strerror(error));
+  return error;
+}
+
+int
 run_start(struct server *server, const struct options *o, const struct listeners *l)
 {
   char *script = make_script(o, l);
@@ -139,10 +161,14 @@ run_start(struct server *server, const struct options *o, const struct listeners
     sigprocmask(SIG_SETMASK, &none, NULL);
     signal(SIGPIPE, SIG_DFL);
     signal(SIGXFSZ, SIG_DFL);
+    for (int fd = 0; fd < 2; fd++)
+      dup2(command.files[fd], fd);
     execl("/bin/sh", "sh", "-c", script, (char *)NULL);
     _exit(127);
   }
   free(script);
+  for (int fd = 0; fd < 2; fd++)
+    close(command.files[fd]);
   error = pthread_create(&command.thread, NULL, wait_for_command, server);
   if (error) {
     log_error("--run: a thread: %s", strerror(error));

@@ -7,6 +7,9 @@ struct listeners;
 struct options;
 struct server;
 
+/* First: stdin and stdout are the command's, the server and its layers have /dev/null
+ * from here on.  0 or an errno value, logged. */
+int run_keep_files(void);
 /* Starts the command and a thread that waits for it and then ends the server. */
 int run_start(struct server *server, const struct options *options,
               const struct listeners *listeners);

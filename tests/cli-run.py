@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """--run: the command, its variables, its end and the server's."""
 import os
+import re
 import signal
 import subprocess
 
-from harness import NBDSRV, TempDir, is_gone, main, nbdsrv, refused, wait_for
+from harness import NBDSRV, SLOW, TempDir, is_gone, main, nbdsrv, refused, wait_for
 
 
 def variables(*args):
@@ -29,6 +30,16 @@ def test_variables_on_tcp():
 
 def test_only_the_command_writes_to_stdout():
     assert nbdsrv('-v', 'memory', '1M', '--run', 'echo one; exit 0').stdout == 'one\n'
+
+
+def test_stdin_and_stdout_are_the_commands():
+    """What layers print once they serve does not mix with it, nor do they take its input."""
+    words = ['eval', 'get_size=echo 1M', 'pread=head -c $3 /dev/zero', 'after_fork=readlink /proc/$PPID/fd/0 /proc/$PPID/fd/1 >&2']
+    r = subprocess.run([NBDSRV, '-v', *words, '--run', 'cat; nbdinfo --size "$uri"; readlink /proc/self/fd/0'],
+                       input='typed\n', capture_output=True, text=True, timeout=60 * SLOW)
+    size, stdin = r.stdout.split('\n', 1)[1].split()
+    assert r.returncode == 0 and r.stdout.startswith('typed\n') and size == '1048576' and stdin.startswith('pipe:'), r
+    assert len(re.findall('after_fork: stderr: /dev/null', r.stderr)) == 2, r.stderr
 
 
 def test_several_commands_and_quotes():
