@@ -130,16 +130,8 @@ bzip2_ready(void *inst)
 static struct nbdsrv_plugin filter = {
     .name = "bzip2",
     .summary = "shows the content of the bzip2 file below",
-    .instance_size = sizeof(struct unpack),
-    .thread_model = NBDSRV_THREADS_PARALLEL,
     .ready = bzip2_ready,
-    .stop = unpack_stop,
-    .open = unpack_open,
-    .describe = unpack_describe,
-    .close = unpack_close,
-    .read = unpack_read,
-    .cache = unpack_cache,
-    .extents = unpack_extents,
+    UNPACK_MEMBERS,
 };
 
 NBDSRV_FILTER(filter)

@@ -33,6 +33,17 @@ pass_open_size(void *inst, const struct nbdsrv_client *client, size_t size,
   return 0;
 }
 
+/* The same, with a layer below that is only read. */
+static inline int
+pass_open_reading(void *inst, const struct nbdsrv_client *client, size_t size,
+                  void **handle)
+{
+  struct nbdsrv_client below = *client;
+
+  below.readonly = 1;
+  return pass_open_size(inst, &below, size, handle);
+}
+
 /* open () of filters that need no more. */
 static inline int
 pass_open(void *inst, const struct nbdsrv_client *client, void **handle)

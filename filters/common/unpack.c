@@ -76,14 +76,10 @@ unpack_stop(void *inst)
   shared_destroy(&((struct unpack *)inst)->files);
 }
 
-/* What lies below is only read. */
 int
 unpack_open(void *inst, const struct nbdsrv_client *client, void **handle)
 {
-  struct nbdsrv_client below = *client;
-
-  below.readonly = 1;
-  return pass_open_size(inst, &below, sizeof(struct handle), handle);
+  return pass_open_reading(inst, client, sizeof(struct handle), handle);
 }
 
 int

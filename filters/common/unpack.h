@@ -35,4 +35,11 @@ int unpack_cache(void *handle, uint64_t len, uint64_t off, uint32_t flags);
 int unpack_extents(void *handle, uint64_t len, uint64_t off, uint32_t flags,
                    struct nbdsrv_extents *extents);
 
+/* All of them but ready (). */
+#define UNPACK_MEMBERS                                                                 \
+  .instance_size = sizeof(struct unpack), .thread_model = NBDSRV_THREADS_PARALLEL,     \
+  .stop = unpack_stop, .open = unpack_open, .describe = unpack_describe,               \
+  .close = unpack_close, .read = unpack_read, .cache = unpack_cache,                   \
+  .extents = unpack_extents
+
 #endif

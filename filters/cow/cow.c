@@ -49,14 +49,10 @@ cow_stop(void *inst)
   disks_destroy(&((struct cow *)inst)->disks);
 }
 
-/* What lies below is only read. */
 static int
 cow_open(void *inst, const struct nbdsrv_client *client, void **handle)
 {
-  struct nbdsrv_client below = *client;
-
-  below.readonly = 1;
-  return pass_open_size(inst, &below, sizeof(struct handle), handle);
+  return pass_open_reading(inst, client, sizeof(struct handle), handle);
 }
 
 static int

@@ -44,14 +44,10 @@ ddrescue_unload(void *inst)
   map_free(&((struct ddrescue *)inst)->map);
 }
 
-/* What lies below is only read. */
 static int
 ddrescue_open(void *inst, const struct nbdsrv_client *client, void **handle)
 {
-  struct nbdsrv_client below = *client;
-
-  below.readonly = 1;
-  return pass_open(inst, &below, handle);
+  return pass_open_reading(inst, client, sizeof(struct pass), handle);
 }
 
 static int

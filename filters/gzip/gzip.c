@@ -133,16 +133,8 @@ gzip_ready(void *inst)
 static struct nbdsrv_plugin filter = {
     .name = "gzip",
     .summary = "shows the content of the gzip file below",
-    .instance_size = sizeof(struct unpack),
-    .thread_model = NBDSRV_THREADS_PARALLEL,
     .ready = gzip_ready,
-    .stop = unpack_stop,
-    .open = unpack_open,
-    .describe = unpack_describe,
-    .close = unpack_close,
-    .read = unpack_read,
-    .cache = unpack_cache,
-    .extents = unpack_extents,
+    UNPACK_MEMBERS,
 };
 
 NBDSRV_FILTER(filter)

@@ -89,14 +89,10 @@ xz_stop(void *inst)
   cache_destroy(&x->cache);
 }
 
-/* What lies below is only read. */
 static int
 xz_open(void *inst, const struct nbdsrv_client *client, void **handle)
 {
-  struct nbdsrv_client below = *client;
-
-  below.readonly = 1;
-  return pass_open_size(inst, &below, sizeof(struct handle), handle);
+  return pass_open_reading(inst, client, sizeof(struct handle), handle);
 }
 
 static int
