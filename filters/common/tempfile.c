@@ -15,6 +15,8 @@
 
 #include <nbdsrv-filter.h>
 
+_Static_assert(sizeof(off_t) == 8, "disks are larger than 2 GiB");
+
 /* Never written: one copy for all. */
 static const uint8_t zeroes[1024 * 1024];
 

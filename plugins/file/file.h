@@ -8,7 +8,11 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
+#include <sys/types.h>
+
 #include <nbdsrv-plugin.h>
+
+_Static_assert(sizeof(off_t) == 8, "disks are larger than 2 GiB");
 
 /* Values of the instance's members, in the order of the words in file.c. */
 enum file_fadvise { FILE_NORMAL, FILE_RANDOM, FILE_SEQUENTIAL };
