@@ -207,14 +207,9 @@ serve(struct server *server, const struct options *o, struct listeners *listener
       bool background)
 {
   struct serving s = {server, o, listeners};
-  int error, status = 0;
+  int error = layer_start(server->exports->top);
 
-  error = o->run ? run_keep_files() : 0;
-  if (!error)
-    error = layer_start(server->exports->top);
   if (error)
-    return EXIT_FAILURE;
-  if (o->run && run_start(server, o, listeners) != 0)
     return EXIT_FAILURE;
   if (background && !o->log_target_given) /* until here the terminal was there */
     log_set_target(LOG_TO_SYSLOG);
@@ -224,9 +219,7 @@ serve(struct server *server, const struct options *o, struct listeners *listener
     error = serve_single(&s);
   else
     until_the_end(&s);
-  if (o->run)
-    status = run_finish();
-  return error ? EXIT_FAILURE : status;
+  return error ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 /* Background, pid file, user; then serve. */
@@ -250,9 +243,17 @@ become_server(struct server *server, const struct options *o,
   /* Whoever finds the pid file may send a signal at once. */
   daemon_handle_signals();
   error = daemon_write_pidfile(o);
+  if (!error && o->run)
+    error = run_keep_files();
+  if (!error && o->run) /* as whoever started this, not as the user of -u */
+    error = run_start(server, o, listeners);
   if (!error)
     error = daemon_drop_privileges(o);
   status = error ? EXIT_FAILURE : serve(server, o, listeners, background);
+  if (o->run) {
+    int ended = run_finish();
+    status = status ? status : ended;
+  }
   workers_free(server->workers);
   daemon_remove_pidfile(o);
   return status;

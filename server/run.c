@@ -29,6 +29,7 @@ static struct {
   pthread_mutex_t lock; /* guards what follows */
   pthread_cond_t gone;
   bool ended, sent_signal; /* signal: by this server */
+  bool left;               /* this process may not send it one */
   int status;
 } command = {.lock = PTHREAD_MUTEX_INITIALIZER, .gone = PTHREAD_COND_INITIALIZER};
 
@@ -107,6 +108,7 @@ wait_for_command(void *arg)
 {
   struct server *server = arg;
   siginfo_t info;
+  bool left;
 
   while (waitid(P_PID, (id_t)command.pid, &info, WEXITED | WNOWAIT) == -1 &&
          errno == EINTR)
@@ -116,8 +118,10 @@ wait_for_command(void *arg)
     command.status = 0;
   command.ended = true;
   pthread_cond_signal(&command.gone);
+  left = command.left;
   pthread_mutex_unlock(&command.lock);
-  server_quit(server);
+  if (!left)
+    server_quit(server);
   return NULL;
 }
 
@@ -177,25 +181,28 @@ run_start(struct server *server, const struct options *o, const struct listeners
   return error;
 }
 
-/* If it still runs: the server was told to end before it. */
-static void
+/* If it still runs: the server was told to end before it.  False: it goes on, since it
+ * is of the user that this process was before -u. */
+static bool
 end_command(void)
 {
   static const int signals[] = {SIGTERM, SIGKILL};
   struct timespec until;
+  bool left;
 
   pthread_mutex_lock(&command.lock);
   for (size_t i = 0; i < 2 && !command.ended; i++) {
     int r = 0;
 
-    kill(command.pid, signals[i]);
-    command.sent_signal = true;
+    command.sent_signal = kill(command.pid, signals[i]) == 0 || command.sent_signal;
     clock_gettime(CLOCK_REALTIME, &until);
     until.tv_sec += END_SECONDS;
     while (!command.ended && r == 0)
       r = pthread_cond_timedwait(&command.gone, &command.lock, &until);
   }
+  left = command.left = !command.ended && !command.sent_signal;
   pthread_mutex_unlock(&command.lock);
+  return !left;
 }
 
 int
@@ -205,7 +212,10 @@ run_finish(void)
 
   if (command.pid <= 0)
     return 0;
-  end_command();
+  if (!end_command()) {
+    log_warning("--run: this user may not end the command: leaving it");
+    return EXIT_FAILURE;
+  }
   pthread_join(command.thread, NULL);
   if (!WIFSIGNALED(command.status))
     return WEXITSTATUS(command.status);

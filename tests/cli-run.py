@@ -5,7 +5,7 @@ import re
 import signal
 import subprocess
 
-from harness import NBDSRV, SLOW, TempDir, is_gone, main, nbdsrv, refused, wait_for
+from harness import NBDSRV, SLOW, TempDir, is_gone, main, nbdsrv, refused, run, wait_for
 
 
 def variables(*args):
@@ -62,6 +62,25 @@ def test_interrupted_command_is_not_reported():
 
 def test_with_exit_with_parent():
     assert nbdsrv('--exit-with-parent', 'memory', '1M', '--run', 'exit 7', check=False).returncode == 7
+
+
+def test_command_of_a_server_that_changes_its_user():
+    """It is the starter's, as with nbdkit: else it could not reach the private socket."""
+    if os.geteuid() != 0:
+        assert 'Operation not permitted' in refused('-u', 'nobody', 'memory', '1M', '--run', 'true')
+        return
+    out = run([NBDSRV, '-u', 'nobody', 'memory', '1M', '--run', 'id -u; nbdinfo --size "$uri"']).stdout
+    assert out.split() == ['0', '1048576'], out
+    # Who may not end it leaves it.
+    p = subprocess.Popen([NBDSRV, '-u', 'nobody', 'memory', '1M', '--run', 'echo $$; exec sleep 1000'],
+                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    command = int(p.stdout.readline())
+    p.send_signal(signal.SIGTERM)
+    assert p.wait(30 * SLOW) == 1
+    os.kill(command, signal.SIGKILL)
+    assert 'leaving it' in p.stderr.read()
+    p.stdout.close()
+    p.stderr.close()
 
 
 def test_command_does_not_start_for_a_bad_parameter():
