@@ -198,6 +198,14 @@ nbdsrv_bzip2_filter_la_SOURCES = filters/bzip2/bzip2.c $(filter_unpack)
 nbdsrv_bzip2_filter_la_LDFLAGS = $(filter_ldflags)
 nbdsrv_bzip2_filter_la_LIBADD = -lbz2
 endif
+if HAVE_EXT2FS
+filter_LTLIBRARIES += nbdsrv-ext2-filter.la
+nbdsrv_ext2_filter_la_SOURCES = filters/ext2/ext2.c filters/ext2/io.c filters/ext2/io.h \
+	filters/common/pass.h
+nbdsrv_ext2_filter_la_CFLAGS = $(AM_CFLAGS) $(EXT2FS_CFLAGS)
+nbdsrv_ext2_filter_la_LDFLAGS = $(filter_ldflags)
+nbdsrv_ext2_filter_la_LIBADD = $(EXT2FS_LIBS)
+endif
 if HAVE_LUKS
 filter_LTLIBRARIES += nbdsrv-luks-filter.la
 nbdsrv_luks_filter_la_SOURCES = filters/luks/luks.c \

@@ -37,6 +37,7 @@ man1_pods = \
 	man/nbdsrv-exitlast-filter.pod \
 	man/nbdsrv-exitwhen-filter.pod \
 	man/nbdsrv-exportname-filter.pod \
+	man/nbdsrv-ext2-filter.pod \
 	man/nbdsrv-extentlist-filter.pod \
 	man/nbdsrv-fua-filter.pod \
 	man/nbdsrv-gzip-filter.pod \

@@ -151,6 +151,9 @@ endif
 if HAVE_BZIP2
 TESTS += tests/filter-bzip2.py
 endif
+if HAVE_EXT2FS
+TESTS += tests/filter-ext2.py
+endif
 if HAVE_LUKS
 TESTS += tests/filter-luks.py
 endif
@@ -158,7 +161,7 @@ if HAVE_LIBLZMA
 TESTS += tests/filter-xz.py
 endif
 EXTRA_DIST += tests/filter-gzip.py tests/filter-bzip2.py tests/filter-xz.py tests/packed.py tests/luksfiles.py \
-	tests/filter-luks.py
+	tests/filter-ext2.py tests/filter-luks.py
 EXTRA_DIST += $(python_tests) tests/access.py tests/blockmodel.py tests/compile.py tests/dataexpr.py tests/gnutlslib.py tests/harness.py tests/rawnbd.py tests/rawtls.py tests/tlsfiles.py \
 	tests/opener.py tests/scriptlib.py
 EXTRA_DIST += tests/README.md tests/protocol.md tests/tsan.supp tests/abi examples

@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import lzma
+import os
 
 import luksfiles
 from harness import TempDir, main, pattern, run
@@ -92,6 +93,18 @@ def test_luks():
         with Bridged(*args) as s:
             write(s.nbd())
         assert both(*args, look=content) == want
+
+
+def test_ext2():
+    with TempDir() as d:
+        os.makedirs(d + '/in/sub')
+        with open(d + '/in/sub/disk.img', 'wb') as f:
+            f.write(pattern(300000))
+        run(['mke2fs', '-q', '-t', 'ext4', '-d', d + '/in', d + '/fs', '8M'],
+            env=dict(os.environ, PATH=os.environ['PATH'] + ':/usr/sbin:/sbin'))
+        for options in ['-r'], []:
+            args = options + ['--filter=ext2', plugin('file'), d + '/fs', 'ext2file=/sub/disk.img']
+            assert both(*args, look=content) == pattern(300000)
 
 
 main(globals())
