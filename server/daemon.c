@@ -45,22 +45,22 @@ daemon_begin(void)
 }
 
 int
-daemon_take_stdio(const struct options *o, int fds[2])
+daemon_take_stdio(const char *option, int fds[2])
 {
-  int null, error = 0;
+  int null = open("/dev/null", O_RDWR | O_CLOEXEC), error = 0;
 
-  if (!o->single || o->action != ACTION_SERVE)
-    return 0;
-  null = open("/dev/null", O_RDWR | O_CLOEXEC);
-  fds[0] = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-  fds[1] = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-  if (null == -1 || fds[0] == -1 || fds[1] == -1 || dup2(null, STDIN_FILENO) == -1 ||
-      dup2(null, STDOUT_FILENO) == -1) {
-    error = errno;
-    log_error("-s: %s", strerror(error));
+  /* What was printed already, and read too far. */
+  fflush(stdout);
+  fflush(stdin);
+  for (int fd = 0; fd < 2 && !error; fd++) {
+    fds[fd] = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    if (null == -1 || fds[fd] == -1 || dup2(null, fd) == -1)
+      error = errno;
   }
   if (null != -1)
     close(null);
+  if (error)
+    log_error("%s: stdin and stdout: %s", option, strerror(error));
   return error;
 }
 

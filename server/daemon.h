@@ -12,10 +12,10 @@ struct server;
  * those are closed, and nobody who stops reading ends this process (SIGPIPE). */
 void daemon_begin(void);
 
-/* -s: takes the client from stdin and stdout to descriptors of its own, so that nothing
- * that layers, scripts and programs read or print there is the client's.  0 or an errno
- * value after one line. */
-int daemon_take_stdio(const struct options *options, int fds[2]);
+/* stdin and stdout are those of the client (-s) or of the command (--run) alone, under
+ * other numbers; the server, its layers and their programs have /dev/null from here on.
+ * 0 or an errno value, logged. */
+int daemon_take_stdio(const char *option, int fds[2]);
 
 /* Called in this order; each 0 or an errno value after one line. */
 int daemon_tie_to_parent(const struct options *options); /* --exit-with-parent */

@@ -285,6 +285,8 @@ start(struct server *server, struct options *o, struct layer *top)
   int status = EXIT_FAILURE;
 
   stdio_is_free = !o->single;
+  if (o->single && daemon_take_stdio("-s", server->stdio) != 0)
+    return status;
   if (params_apply(top, o->params, o->param_count) != 0)
     return status;
   if (tls_settle(o, &server->tls) != 0)
@@ -321,8 +323,7 @@ main(int argc, char **argv)
     log_set_target(options.log_target);
   if (options.action == ACTION_CHECK_ACCESS)
     status = access_check(&options); /* whatever the plugin */
-  else if (daemon_take_stdio(&options, server.stdio) == 0 &&
-           daemon_tie_to_parent(&options) == 0 && make_stack(&options, &top) == 0) {
+  else if (daemon_tie_to_parent(&options) == 0 && make_stack(&options, &top) == 0) {
     log_debug("%s %s", options.program, help_program_version(&options));
     set_debug_flags(&options, top);
     for (const struct layer *layer = top; layer; layer = layer->below)

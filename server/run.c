@@ -5,7 +5,6 @@
 #include "config.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -15,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "daemon.h"
 #include "listen.h"
 #include "log.h"
 #include "options.h"
@@ -128,21 +128,7 @@ wait_for_command(void *arg)
 int
 run_keep_files(void)
 {
-  int null = open("/dev/null", O_RDWR | O_CLOEXEC), error = 0;
-
-  /* What a plugin printed, and what it read too far, while it was configured. */
-  fflush(stdout);
-  fflush(stdin);
-  for (int fd = 0; fd < 2 && !error; fd++) {
-    command.files[fd] = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-    if (null == -1 || command.files[fd] == -1 || dup2(null, fd) == -1)
-      error = errno;
-  }
-  if (null != -1)
-    close(null);
-  if (error)
-    log_error("--run: stdin and stdout: %s", strerror(error));
-  return error;
+  return daemon_take_stdio("--run", command.files);
 }
 
 int
