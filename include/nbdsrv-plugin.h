@@ -419,7 +419,8 @@ extern void nbdsrv_shutdown(void);
 extern int nbdsrv_is_ending(void);
 
 /* Ends this client: force 1 at once; 0 after what is in flight, while new requests fail
- * with ESHUTDOWN, so that it learns why it has to go.  Inside a call for a connection. */
+ * with ESHUTDOWN, so that it learns why it has to go.  Inside a call for a connection.
+ */
 extern void nbdsrv_disconnect(int force);
 
 #ifdef __cplusplus

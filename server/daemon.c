@@ -51,6 +51,7 @@ daemon_take_stdio(const char *option, int fds[2])
 
   /* What was printed already, and read too far. */
   fflush(stdout);
+  /* cppcheck-suppress fflushOnInputStream; POSIX says what it does */
   fflush(stdin);
   for (int fd = 0; fd < 2 && !error; fd++) {
     fds[fd] = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
