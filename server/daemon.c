@@ -66,6 +66,17 @@ daemon_take_stdio(const char *option, int fds[2])
 }
 
 int
+daemon_drop_stdio(void)
+{
+  int fds[2], error = daemon_take_stdio("start", fds);
+
+  if (!error)
+    for (int i = 0; i < 2; i++)
+      close(fds[i]);
+  return error;
+}
+
+int
 daemon_tie_to_parent(const struct options *o)
 {
   static pid_t parent; /* as it was at the first call */
@@ -139,7 +150,7 @@ wait_for_child(int fd)
 int
 daemon_fork(bool *parent)
 {
-  int fds[2], null;
+  int fds[2];
   pid_t pid;
 
   *parent = false;
@@ -163,12 +174,6 @@ daemon_fork(bool *parent)
   setsid();
   if (chdir("/") == -1) {
     /* Then this one stays busy. */
-  }
-  null = open("/dev/null", O_RDWR | O_CLOEXEC);
-  if (null >= 0) {
-    dup2(null, STDIN_FILENO);
-    dup2(null, STDOUT_FILENO);
-    close(null);
   }
   return 0;
 }

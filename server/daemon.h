@@ -16,6 +16,7 @@ void daemon_begin(void);
  * other numbers; the server, its layers and their programs have /dev/null from here on.
  * 0 or an errno value, logged. */
 int daemon_take_stdio(const char *option, int fds[2]);
+int daemon_drop_stdio(void); /* nobody has use for them */
 
 /* Called in this order; each 0 or an errno value after one line. */
 int daemon_tie_to_parent(const struct options *options); /* --exit-with-parent */

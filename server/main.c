@@ -243,8 +243,8 @@ become_server(struct server *server, const struct options *o,
   /* Whoever finds the pid file may send a signal at once. */
   daemon_handle_signals();
   error = daemon_write_pidfile(o);
-  if (!error && o->run)
-    error = run_keep_files();
+  if (!error && !o->single) /* -s has taken them already */
+    error = o->run ? run_keep_files() : daemon_drop_stdio();
   if (!error && o->run) /* as whoever started this, not as the user of -u */
     error = run_start(server, o, listeners);
   if (!error)

@@ -54,6 +54,12 @@ def test_standard_files_in_the_background():
             assert os.getsid(s.pid) == s.pid
 
 
+def test_stdin_and_stdout_in_the_foreground():
+    """Layers that print while they serve, or read, find nobody there, as in the background."""
+    with Server('memory', '1M') as s:
+        assert [os.readlink('/proc/%d/fd/%d' % (s.process.pid, fd)) for fd in range(2)] == ['/dev/null'] * 2
+
+
 def test_service_manager_learns_who_serves():
     with TempDir() as d, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
         s.bind(d + '/notify')
