@@ -4,7 +4,7 @@
 EXTRA_DIST += tests/fuzz/seeds.py tests/fuzz/nbd.dict tests/fuzz/data.dict
 
 if FUZZ
-fuzz_programs = tests/fuzz/client tests/fuzz/data tests/fuzz/stream tests/fuzz/pieces tests/fuzz/rules
+fuzz_programs = tests/fuzz/client tests/fuzz/data tests/fuzz/files tests/fuzz/stream tests/fuzz/pieces tests/fuzz/rules
 EXTRA_PROGRAMS += $(fuzz_programs)
 CLEANFILES += $(fuzz_programs)
 
@@ -39,6 +39,12 @@ tests_fuzz_data_SOURCES = tests/fuzz/data.c tests/data-outside.c tests/data-outs
 	$(data_language) server/extents.c
 tests_fuzz_data_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 tests_fuzz_data_LDFLAGS = $(tests_fuzz_client_LDFLAGS)
+
+tests_fuzz_files_SOURCES = tests/fuzz/files.c filters/ddrescue/map.c \
+	filters/luks/crypt.c filters/luks/header.c filters/tar/find.c filters/tar/header.c
+tests_fuzz_files_LDADD = $(GNUTLS_LIBS)
+tests_fuzz_files_CPPFLAGS = $(AM_CPPFLAGS) $(GNUTLS_CFLAGS) -I$(top_srcdir)
+tests_fuzz_files_LDFLAGS = $(tests_fuzz_client_LDFLAGS)
 
 fuzz-programs: $(fuzz_programs)
 

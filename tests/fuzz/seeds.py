@@ -3,9 +3,11 @@
 
 The first byte of each is the start that start.c makes for it; those for data are text.
 """
+import io
 import os
 import struct
 import sys
+import tarfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
 import rawnbd as nbd  # noqa: E402
@@ -67,6 +69,23 @@ DATA = [b'1 0xff 017 le16:1 be64:0x12', b'"a\\x41\\n" # c', b'(1 2)*3[1:4] @^512
         b'0*1000000 1 @5 (@9 2) @-3 7', b'<file[:2] <(x)[1:9]', b'((0*70000 1)*3)[69999:]']
 
 
+def tars():
+    """For tests/fuzz/files.c, which makes the checksums right."""
+    for format in tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT:
+        out = io.BytesIO()
+        with tarfile.open(fileobj=out, mode='w', format=format) as t:
+            for name in 'b' * 90, 'l' * 99 + '/' + 'n' * 90, 'dir/a', 'disk.img':
+                info = tarfile.TarInfo(name)
+                info.size = 700
+                t.addfile(info, io.BytesIO(bytes(700)))
+        yield out.getvalue()
+
+
+FILES = [(1, b'# map\n0x0 ? 1\n0x0 0x1000 +\n4096 010 -\n0x1008 8 +\n'), (2, bytes(592)),
+         (2, bytes(104) + b'\0\0\x0f\xc8' + bytes(59) + b'\1' + bytes(40) +
+          b'\0\xac\x71\xf3\0\0\4\0' + bytes(32) + b'\0\0\0\x08\0\0\x0f\xa0')]
+
+
 def write(directory, inputs):
     os.makedirs(directory, exist_ok=True)
     for i, data in enumerate(inputs):
@@ -77,6 +96,8 @@ def write(directory, inputs):
 def main(directory):
     if os.path.basename(directory) == 'data.seeds':
         return write(directory, DATA)
+    if os.path.basename(directory) == 'files.seeds':
+        return write(directory, [bytes([kind]) + data for kind, data in FILES + [(0, t) for t in tars()]])
     inputs = [(RAW, data) for data in handshakes()]
     for start, one in ((SIMPLE, request), (STRUCTURED, request), (EXTENDED, extended)):
         inputs += [(start, data) for data in transmissions(one)]
