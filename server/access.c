@@ -129,23 +129,26 @@ access_reload(struct access *access)
 
 /* ------------------------------------------------------------------ one client */
 
-/* The groups of a Unix peer beside its first one; a list to be freed. */
-static uint32_t *
-groups_of(const struct connection *conn, size_t *count)
+/* The groups of a Unix peer beside its first one.  0 or an errno value. */
+static int
+find_groups(const struct connection *conn, struct access_peer *peer)
 {
   socklen_t len = 0;
   gid_t *groups;
+  int error = 0;
 
-  *count = 0;
   if (conn->gid == -1 ||
       getsockopt(conn->transport.fd_in, SOL_SOCKET, SO_PEERGROUPS, NULL, &len) == 0 ||
       errno != ERANGE)
-    return NULL;
+    return 0;
   groups = malloc(len);
-  if (groups &&
-      getsockopt(conn->transport.fd_in, SOL_SOCKET, SO_PEERGROUPS, groups, &len) == 0)
-    *count = len / sizeof *groups;
-  return groups;
+  if (!groups)
+    return ENOMEM;
+  if (getsockopt(conn->transport.fd_in, SOL_SOCKET, SO_PEERGROUPS, groups, &len) == -1)
+    error = errno;
+  peer->groups = groups;
+  peer->group_count = error ? 0 : len / sizeof *groups;
+  return error;
 }
 
 /* 0, or an errno value: of a name that cannot be read nobody knows whom it denies. */
@@ -156,6 +159,7 @@ parse_name(const struct access_rules *rules, enum access_key key, const char *na
   return name && rules->has_key[key] ? dn_parse(name, dn) : 0;
 }
 
+/* 0, or an errno value: nobody knows then what the rules mean to it. */
 static int
 describe_peer(const struct connection *conn, const struct access_rules *rules,
               struct access_peer *peer)
@@ -163,14 +167,14 @@ describe_peer(const struct connection *conn, const struct access_rules *rules,
   struct tls_session *tls = conn->transport.tls;
   const struct sockaddr *address =
       conn->peer_len ? (const struct sockaddr *)&conn->peer : NULL;
-  int error;
+  int error = 0;
 
   *peer = (struct access_peer){.uid = conn->uid, .gid = conn->gid, .tls = tls != NULL};
   peer->has_address = address_of_peer(address, conn->peer_len, &peer->address);
   if (rules->has_key[ACCESS_GID])
-    peer->groups = groups_of(conn, &peer->group_count);
-  if (!tls)
-    return 0;
+    error = find_groups(conn, peer);
+  if (error || !tls)
+    return error;
   peer->user = tls_peer_user(tls);
   error = parse_name(rules, ACCESS_DN, tls_peer_dn(tls), &peer->dn);
   return error ? error
@@ -202,7 +206,8 @@ access_view_open(struct access *access, const struct connection *conn,
     return ENOMEM;
   error = describe_peer(conn, view->rules, &peer);
   if (error)
-    log_connection_debug(conn, "the name in its certificate: %s", strerror(error));
+    log_connection_debug(conn, "who this client is cannot be told: %s",
+                         strerror(error));
   else
     view->count = access_match_peer(view->rules, &peer, view->found);
   forget_peer(&peer);
