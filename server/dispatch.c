@@ -83,8 +83,8 @@ dispatch_init(struct connection *conn)
   }
 }
 
-/* Rises at once and falls slowly: a wrong guess of "cheap" delays the client's other
- * requests, a wrong guess of "dear" costs one wake-up. */
+/* The average of late: a call that waits a little now and then, at a lock that others
+ * hold, is not worth another thread; one that waits long is dear at once. */
 static void
 learn(struct cost *cost, uint64_t ns)
 {
@@ -92,8 +92,7 @@ learn(struct cost *cost, uint64_t ns)
 
   if (ns > UINT32_MAX)
     ns = UINT32_MAX;
-  if (ns < old)
-    ns = old - (old - ns) / 4;
+  ns = ns > old ? old + (ns - old) / 4 : old - (old - ns) / 4;
   atomic_store_explicit(&cost->wait_ns, (unsigned)ns, memory_order_relaxed);
 }
 
