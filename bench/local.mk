@@ -21,5 +21,5 @@ bench_reference_CFLAGS = $(NBDSRV_CFLAGS) -pthread
 bench-programs: bench/load bench/reference
 .PHONY: bench-programs
 
-EXTRA_DIST += bench/README.md bench/run.py bench/backends.py bench/cases.py bench/measure.py \
+EXTRA_DIST += bench/README.md bench/bench.svg bench/run.py bench/backends.py bench/cases.py bench/measure.py \
 	bench/picture.py bench/processes.py bench/results.py
