@@ -195,7 +195,7 @@ explain(struct tls_session *s, int code, char why[TLS_WHY_MAX])
     gnutls_free(text.data);
   } else if (s->unknown_user[0])
     snprintf(why, TLS_WHY_MAX, "there is no key for user '%s'", s->unknown_user);
-  else if (code == GNUTLS_E_RECEIVED_DISALLOWED_NAME)
+  else if (code == EILSEQ) /* see find_user */
     snprintf(why, TLS_WHY_MAX, "the client's name has a NUL in it");
   else if (code == GNUTLS_E_FATAL_ALERT_RECEIVED)
     snprintf(why, TLS_WHY_MAX, "the client refuses: %s",
@@ -203,7 +203,7 @@ explain(struct tls_session *s, int code, char why[TLS_WHY_MAX])
   else if (s->credentials->psk && (code == GNUTLS_E_DECRYPTION_FAILED ||
                                    code == GNUTLS_E_RECEIVED_ILLEGAL_PARAMETER))
     snprintf(why, TLS_WHY_MAX, "the client's key is wrong");
-  else if (code == ECONNABORTED || code == ECONNRESET)
+  else if (code == ECONNABORTED || code == ECONNRESET || code == EPIPE)
     snprintf(why, TLS_WHY_MAX, "the client has gone%s",
              s->answered && !s->credentials->psk ? ": it may not trust the certificate"
                                                  : "");

@@ -36,7 +36,7 @@ find_user(struct tls_session *s)
   const char *user = gnutls_psk_server_get_username(s->gnutls);
 
   if (!user)
-    return GNUTLS_E_RECEIVED_DISALLOWED_NAME;
+    return EILSEQ;
   s->user = strdup(user);
   return s->user ? 0 : ENOMEM;
 }
