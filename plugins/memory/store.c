@@ -124,7 +124,7 @@ overwrite(struct chunk *c, const uint8_t *p, uint64_t n, uint64_t at)
   if (!chunk_all(c, first, end, true))
     return false;
   bytes_copy(c->data + at, p, n);
-  atomic_signal_fence(memory_order_seq_cst); /* the compiler keeps this order */
+  atomic_thread_fence(memory_order_seq_cst); /* the bytes are there before the look */
   return chunk_all(c, first, end, true);
 }
 
@@ -245,6 +245,7 @@ free_pages(struct store *s, struct chunk *c, unsigned first, unsigned end)
     if (!(held & asked))
       continue;
     mark(c, page, next, false);
+    atomic_thread_fence(memory_order_seq_cst); /* the other half of overwrite ()'s */
     if (held & ~asked) {
       clear_bits(c, group, held & asked);
       continue;
