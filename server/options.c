@@ -63,7 +63,7 @@ set_debug_flag(struct options *o, const char *text)
       .flag = equals ? strndup(dot + 1, (size_t)(equals - dot - 1)) : strdup(dot + 1),
       .value = (int)value,
   };
-  return 0;
+  return flag->layer && flag->flag ? 0 : ENOMEM;
 }
 
 static int
