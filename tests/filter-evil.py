@@ -2,7 +2,7 @@
 # The evil filter.
 from harness import Server, TempDir, main, pattern, refused
 
-SIZE = 4 << 20
+SIZE = 1 << 20
 
 
 def wrong_bits(got, want):
@@ -77,13 +77,13 @@ def test_stuck_now_and_then():
 
 
 def test_stuck_wires():
-    with evil('evil=stuck-wires', 'evil-probability=1e-4') as s:
+    with evil('evil=stuck-wires', 'evil-probability=1e-3') as s:
         h = s.nbd()
-        bits = wrong_bits(h.pread(1 << 20, 0), bytes(1 << 20))
+        bits = wrong_bits(h.pread(1 << 18, 0), bytes(1 << 18))
         assert bits
-        for offset in 512, 1 << 20, 2000000:
-            assert wrong_bits(h.pread(1 << 20, offset), bytes(1 << 20)) == bits
-        expect_about(len(bits), (8 << 20) / 10000 / 2)
+        for offset in 512, 1 << 18, 700001:
+            assert wrong_bits(h.pread(1 << 18, offset), bytes(1 << 18)) == bits
+        expect_about(len(bits), (8 << 18) / 1000 / 2)
 
 
 def test_cosmic_rays():
@@ -109,7 +109,7 @@ def test_holes_stay():
         h = s.nbd()
         assert h.pread(SIZE, 0) == bytes(SIZE)
         want = bytearray(SIZE)
-        for offset in 65536, 1 << 20, 3 << 20:
+        for offset in 65536, 1 << 18, 3 << 18:
             want[offset:offset + 4096] = pattern(4096)
             h.pwrite(pattern(4096), offset)
         parts = []

@@ -25,7 +25,9 @@ def serve(packed, *args, **kw):
 
 def test_content():
     for data in b'x', pattern(1000), pattern(3 * MiB + 17), bytes(5000), b'':
-        for options in [], ['--block-size=100000'], ['--check=none'], ['--check=crc32'], ['--check=sha256'], ['--x86', '--lzma2']:
+        for options in [], ['--block-size=100000'], ['--check=none'], ['--check=sha256'], ['--x86', '--lzma2']:
+            if options and len(data) > MiB and 'block' not in options[0]:
+                continue  # that was long enough
             with serve(xz(data, *options)) as s:
                 assert s.content() == data
                 h = s.nbd()
