@@ -68,8 +68,7 @@ extern void nbdsrv_next_close(struct nbdsrv_next *next);
 
 /* The layers that like stands for once more, of no client, not yet open: a filter opens
  * them for one client and uses them for any, until nbdsrv_next_free (), which closes
- * them, in stop () at the latest.  NULL: ENOMEM.  While they are opened, nobody can be
- * asked who the client is but struct nbdsrv_client. */
+ * them, in stop () at the latest.  NULL: ENOMEM. */
 extern struct nbdsrv_next *nbdsrv_next_new(const struct nbdsrv_next *like);
 extern void nbdsrv_next_free(struct nbdsrv_next *next);
 

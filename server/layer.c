@@ -431,8 +431,9 @@ handles_new(struct layer *layer, struct connection *connection)
 static int
 open_handle(struct nbdsrv_next *n, const struct nbdsrv_client *client)
 {
-  struct nbdsrv_client own = {.security =
-                                  n->connection ? n->connection->security : NULL};
+  const struct connection *conn =
+      n->connection ? n->connection : log_call_current()->connection;
+  struct nbdsrv_client own = {.security = conn ? conn->security : NULL};
   const struct layer *caller = log_call_current()->layer;
   int error = 0;
 
@@ -500,19 +501,18 @@ layer_close(struct nbdsrv_next *n)
   }
 }
 
-/* What belongs to no client must not keep anything that goes with this one. */
 NBDSRV_PUBLIC int
 nbdsrv_next_open(struct nbdsrv_next *next, const struct nbdsrv_client *client)
 {
   struct log_call *call = log_call_current();
-  struct connection *conn = call->connection;
+  bool outlives = call->outlives;
   int error;
 
   if (next->is_open)
     return EBUSY;
-  call->connection = next->connection;
+  call->outlives = outlives || !next->connection;
   error = open_handle(next, client);
-  call->connection = conn;
+  call->outlives = outlives;
   return error;
 }
 

@@ -55,6 +55,7 @@ struct log_call {
   struct connection *connection;
   const struct layer *layer;
   struct bridge_handle *bridge; /* nbdkit-*.c: the handle that is being opened */
+  bool outlives; /* what is being opened stays when the connection has gone */
   char text[LOG_TEXT_MAX];
 };
 

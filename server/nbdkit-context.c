@@ -204,8 +204,9 @@ bridge_forget_strings(void)
 const char *
 bridge_intern(const char *text, size_t len)
 {
-  struct connection *conn = log_call_current()->connection;
-  struct nbdkit_string **list = conn ? &conn->strings : &strings;
+  const struct log_call *call = log_call_current();
+  struct nbdkit_string **list =
+      call->connection && !call->outlives ? &call->connection->strings : &strings;
   struct nbdkit_string *string = malloc(sizeof *string + len + 1);
 
   if (!string) {
