@@ -107,4 +107,19 @@ def test_ext2():
             assert both(*args, look=content) == pattern(300000)
 
 
+def test_a_plugin_that_stays_open():
+    # It asks about the client, and keeps strings, while it is opened for the first one.
+    with TempDir() as d:
+        with open(d + '/script', 'w') as f:
+            f.write('#!/bin/sh\ncase $1 in open) echo "$3" ;; get_size) echo 512 ;;\n'
+                    'pread) printf %-512s "$2" | tail -c +$(($4 + 1)) | head -c $3 ;; *) exit 2 ;; esac\n')
+        os.chmod(d + '/script', 0o755)
+        with Bridged('--filter=openonce', plugin('sh'), d + '/script') as s:
+            for name in 'one', 'two', 'one':
+                h = s.nbd(name)
+                assert h.pread(5, 0) == b'%-5s' % name.encode()
+                h.shutdown()
+            assert s.log() == ''
+
+
 main(globals())
