@@ -81,6 +81,8 @@ options_check(struct options *o)
     return refuse("-o: the oldstyle handshake knows no TLS");
   if (o->tls == TLS_OFF && o->tls_verify_peer)
     return refuse("--tls-verify-peer needs --tls=on or --tls=require");
+  if (o->tls_psk && o->tls_verify_peer)
+    log_warning("--tls-verify-peer means nothing with --tls-psk: clients have keys");
   return check_listening(o);
 }
 

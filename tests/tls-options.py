@@ -58,6 +58,11 @@ def test_what_excludes_what():
     assert '-o' in refused('-o', '--tls=require', 'memory', MIB, '--run', 'true')
     assert '--tls-verify-peer' in refused('--tls=off', '--tls-verify-peer', 'memory', MIB)
     assert '--tls' in refused('--tls=maybe', 'memory', MIB)
+    with TempDir() as d:
+        with open(d + '/keys.psk', 'w') as f:
+            f.write('alice:%s\n' % ('5a' * 32))
+        r = nbdsrv('--tls-psk=' + d + '/keys.psk', '--tls-verify-peer', 'memory', MIB, '--run', 'true')
+        assert 'warning: --tls-verify-peer' in r.stderr, r.stderr
     assert 'a path is missing' in refused('--tls-certificates=', 'memory', MIB)
 
 
