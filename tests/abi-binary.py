@@ -32,16 +32,6 @@ def small(d, members='', abi='NBDSRV_ABI', size='sizeof (struct nbdsrv_plugin)',
     return build(SMALL % (members, abi, size), 'small.so', d, include=include)
 
 
-def listed(s):
-    h = nbd.NBD()
-    h.set_opt_mode(True)
-    h.connect_unix(s.socket)
-    found = []
-    h.opt_list(lambda name, description: found.append((name, description)) and 0)
-    h.opt_abort()
-    return found
-
-
 def info_of(s, export):
     h = nbd.NBD()
     h.set_opt_mode(True)
@@ -84,7 +74,7 @@ def test_parameters():
 
 def test_calls():
     with TempDir() as d, Server(frozen('plugin', d), '1M') as s:
-        assert listed(s) == [('abi', 'the one export')], listed(s)
+        assert exports(s) == [('abi', 'the one export')], exports(s)
         h = s.nbd(export='abi', contexts=('base:allocation', 'abi:halves'))
         assert h.get_size() == 1 << 20
         assert h.is_rotational() and h.can_multi_conn() and h.can_fua() and h.can_fast_zero()
@@ -151,7 +141,7 @@ def test_asynchronous():
 
 def test_filter():
     with TempDir() as d, Server('-v', '--filter=' + frozen('filter', d), frozen('plugin', d), '1M') as s:
-        assert listed(s) == [('new-abi', 'the one export')], listed(s)
+        assert exports(s) == [('new-abi', 'the one export')], exports(s)
         h = s.nbd(export='new-abi')
         assert h.get_size() == (1 << 20) - 4096
         assert not h.can_fast_zero()

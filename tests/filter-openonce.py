@@ -4,24 +4,13 @@ import errno
 import threading
 
 import nbd
-from harness import OPENER, RECORDER, Server, TempDir, expect_error, main, pattern, wait_for
+from harness import RECORDER, Server, TempDir, expect_error, main, pattern, wait_for
+from opener import Opener
 
 
-class Once(Server):
-    def __init__(self, *params, filters=()):
-        self.place = TempDir()
-        self.record = self.place.__enter__() + '/record'
-        super().__init__('--filter=openonce', *filters, OPENER, 'record=' + self.record, *params)
-
-    def calls(self):
-        with open(self.record) as f:
-            return f.read().split('\n')[:-1]
-
-    def __exit__(self, *args):
-        try:
-            super().__exit__(*args)
-        finally:
-            self.place.__exit__()
+class Once(Opener):
+    def __init__(self, *params):
+        super().__init__(*params, before=['--filter=openonce'])
 
 
 def test_opened_once_and_closed_at_the_end():

@@ -104,6 +104,18 @@ def run(args, check=True, seconds=60, **kw):
     return r
 
 
+def exports(s):
+    """What a server lists: pairs of name and description."""
+    import nbd
+    h = nbd.NBD()
+    h.set_opt_mode(True)
+    h.connect_unix(s.socket)
+    found = []
+    h.opt_list(lambda name, description: found.append((name, description)) and 0)
+    h.opt_abort()
+    return found
+
+
 def nbdsrv(*args, **kw):
     """Runs the server for its output, without expecting it to stay."""
     return run([NBDSRV, *args], **kw)

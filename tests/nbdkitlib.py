@@ -13,7 +13,7 @@ import shutil
 import nbd
 
 from compile import PKG_CONFIG, build, source_file
-from harness import Server, TempDir, pattern, run, wait_for
+from harness import Server, TempDir, exports, pattern, run, wait_for
 
 NBDKIT = shutil.which('nbdkit') or 'nbdkit'
 # Foreign code leaks at its exit, and that is not ours to mend.
@@ -69,16 +69,6 @@ def names(h):
             found.append(question())
         except nbd.Error:
             found.append(None)
-    return found
-
-
-def exports(s):
-    h = nbd.NBD()
-    h.set_opt_mode(True)
-    h.connect_unix(s.socket)
-    found = []
-    h.opt_list(lambda name, description: found.append((name, description)) and 0)
-    h.opt_abort()
     return found
 
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A server of tests/plugin-opener.c, and the record of what was opened.
 
-    with Opener('threads=all') as s:
+    with Opener('threads=all') as s:    # before=('--filter=...',): filters in front
         ...
         assert s.calls() == ['open name', 'close name']
 """
@@ -9,10 +9,10 @@ from harness import OPENER, Server, TempDir
 
 
 class Opener(Server):
-    def __init__(self, *params):
+    def __init__(self, *params, before=()):
         self.place = TempDir()
         self.record = self.place.__enter__() + '/record'
-        super().__init__(OPENER, 'record=' + self.record, *params)
+        super().__init__(*before, OPENER, 'record=' + self.record, *params)
 
     def calls(self):
         with open(self.record) as f:

@@ -9,17 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hold.h"
 #include "filters/ddrescue/map.h"
 #include "filters/luks/header.h"
 #include "filters/tar/find.h"
 
 #include <nbdsrv-filter.h>
-
-#define HOLD(condition)                                                                \
-  do {                                                                                 \
-    if (!(condition))                                                                  \
-      abort();                                                                         \
-  } while (0)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -42,21 +37,6 @@ nbdsrv_sleep(uint64_t ns)
 }
 
 /* ---------------------------------------------------------------------------- tar */
-
-struct disk {
-  const uint8_t *data;
-  size_t size;
-};
-
-static int
-read_disk(void *opaque, void *buf, uint64_t len, uint64_t off)
-{
-  const struct disk *disk = opaque;
-
-  HOLD(off <= disk->size && len <= disk->size - off);
-  memcpy(buf, disk->data + off, len);
-  return 0;
-}
 
 /* Nobody guesses a checksum: each block gets the right one. */
 static void

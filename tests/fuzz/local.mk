@@ -24,13 +24,13 @@ tests_fuzz_stream_CPPFLAGS = $(tests_fuzz_client_CPPFLAGS)
 tests_fuzz_stream_CFLAGS = $(server_nbdsrv_CFLAGS)
 tests_fuzz_stream_LDFLAGS = $(tests_fuzz_client_LDFLAGS)
 
-tests_fuzz_pieces_SOURCES = tests/fuzz/pieces.c filters/partition/table.c $(server_sources)
+tests_fuzz_pieces_SOURCES = tests/fuzz/pieces.c tests/fuzz/hold.h filters/partition/table.c $(server_sources)
 tests_fuzz_pieces_LDADD = $(GNUTLS_LIBS)
 tests_fuzz_pieces_CPPFLAGS = $(tests_fuzz_client_CPPFLAGS)
 tests_fuzz_pieces_CFLAGS = $(server_nbdsrv_CFLAGS)
 tests_fuzz_pieces_LDFLAGS = $(tests_fuzz_client_LDFLAGS)
 
-tests_fuzz_rules_SOURCES = tests/fuzz/rules.c $(access_rule_sources) \
+tests_fuzz_rules_SOURCES = tests/fuzz/rules.c tests/fuzz/hold.h $(access_rule_sources) \
 	server/parse.c server/utf8.c
 tests_fuzz_rules_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 tests_fuzz_rules_LDFLAGS = $(tests_fuzz_client_LDFLAGS)
@@ -40,7 +40,7 @@ tests_fuzz_data_SOURCES = tests/fuzz/data.c tests/data-outside.c tests/data-outs
 tests_fuzz_data_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 tests_fuzz_data_LDFLAGS = $(tests_fuzz_client_LDFLAGS)
 
-tests_fuzz_files_SOURCES = tests/fuzz/files.c filters/ddrescue/map.c \
+tests_fuzz_files_SOURCES = tests/fuzz/files.c tests/fuzz/hold.h filters/ddrescue/map.c \
 	filters/luks/crypt.c filters/luks/header.c filters/tar/find.c filters/tar/header.c
 tests_fuzz_files_LDADD = $(GNUTLS_LIBS)
 tests_fuzz_files_CPPFLAGS = $(AM_CPPFLAGS) $(GNUTLS_CFLAGS) -I$(top_srcdir)

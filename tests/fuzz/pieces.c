@@ -8,18 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hold.h"
 #include "filters/partition/table.h"
 #include "server/extents.h"
 #include "server/log.h"
 #include "server/parse.h"
 #include "server/run.h"
 #include "server/utf8.h"
-
-#define HOLD(condition)                                                                \
-  do {                                                                                 \
-    if (!(condition))                                                                  \
-      abort();                                                                         \
-  } while (0)
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -102,21 +97,6 @@ mend_text(const char *text)
 }
 
 /* ------------------------------------------------------------- partition tables */
-
-struct disk {
-  const uint8_t *data;
-  size_t size;
-};
-
-static int
-read_disk(void *opaque, void *buf, uint64_t len, uint64_t off)
-{
-  const struct disk *disk = opaque;
-
-  HOLD(off <= disk->size && len <= disk->size - off);
-  memcpy(buf, disk->data + off, len);
-  return 0;
-}
 
 static void
 find_partitions(const uint8_t *data, size_t size)

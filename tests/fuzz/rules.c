@@ -7,17 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hold.h"
 #include "server/access-rules.h"
 #include "server/access-word.h"
 #include "server/glob.h"
 
 #include <nbdsrv-plugin.h>
-
-#define HOLD(condition)                                                                \
-  do {                                                                                 \
-    if (!(condition))                                                                  \
-      abort();                                                                         \
-  } while (0)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
